@@ -35,7 +35,7 @@ func AppendJSON(dst []byte, v Value, t Type) []byte {
 	case Bytes:
 		dst = base64.StdEncoding.AppendEncode(dst, v.B)
 	case Date:
-		dst = stamp.Micros(v.N * int64(stamp.Day)).Time().AppendFormat(dst, "2006-01-02")
+		dst = stamp.Micros(v.N*int64(stamp.Day)).Time().AppendFormat(dst, "2006-01-02")
 	case Timestamp:
 		dst = stamp.Micros(v.N).Append(dst)
 	case Decimal:

@@ -1,0 +1,252 @@
+package position
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"anabranch.dev/anabranch/schemas/stamp"
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+// Source is one life of one region's log.
+type Source struct {
+	Origin      string // the region whose log first took the events
+	Incarnation uint32 // grows when the log's identity breaks; the first is 1
+}
+
+// Compare orders sources by origin, then incarnation.
+func (s Source) Compare(t Source) int {
+	if c := strings.Compare(s.Origin, t.Origin); c != 0 {
+		return c
+	}
+	return cmp.Compare(s.Incarnation, t.Incarnation)
+}
+
+// Log is one partition of one stream at one source.
+type Log struct {
+	Stream string
+	Source
+	Partition int32
+}
+
+// Compare orders logs by stream, source, partition.
+func (l Log) Compare(m Log) int {
+	if c := strings.Compare(l.Stream, m.Stream); c != 0 {
+		return c
+	}
+	if c := l.Source.Compare(m.Source); c != 0 {
+		return c
+	}
+	return cmp.Compare(l.Partition, m.Partition)
+}
+
+// Mark is how far a log has been folded.
+type Mark struct {
+	Next  int64       // the first offset not folded; 0: none is
+	Stamp stamp.Stamp // of the last record below Next; 0 if none
+}
+
+// Frontier is how far each log has been folded. Nil is an empty frontier.
+type Frontier map[Log]Mark
+
+// Join raises f to the greater mark of each log of g.
+func (f Frontier) Join(g Frontier) {
+	for l, m := range g {
+		if m.Next > f[l].Next {
+			f[l] = m
+		}
+	}
+}
+
+// Covers reports whether f has folded everything that g has.
+func (f Frontier) Covers(g Frontier) bool {
+	for l, m := range g {
+		if f[l].Next < m.Next {
+			return false
+		}
+	}
+	return true
+}
+
+// Clone copies f.
+func (f Frontier) Clone() Frontier { return maps.Clone(f) }
+
+// Logs lists f's logs in order.
+func (f Frontier) Logs() []Log {
+	return slices.SortedFunc(maps.Keys(f), Log.Compare)
+}
+
+const frontierVersion = 1
+
+// Append appends f's canonical bytes (FORMAT.md §3.1).
+func (f Frontier) Append(dst []byte) []byte {
+	logs := f.Logs()
+	dst = append(dst, frontierVersion)
+	dst = binary.AppendUvarint(dst, uint64(len(logs)))
+	var prev Log
+	for _, l := range logs {
+		dst = appendName(dst, l.Stream, prev.Stream)
+		dst = appendName(dst, l.Origin, prev.Origin)
+		dst = binary.AppendUvarint(dst, uint64(l.Incarnation))
+		dst = binary.AppendUvarint(dst, uint64(l.Partition))
+		dst = binary.AppendUvarint(dst, uint64(f[l].Next))
+		dst = binary.AppendUvarint(dst, uint64(f[l].Stamp))
+		prev = l
+	}
+	return dst
+}
+
+// appendName writes a name, or a 0 for the same name as before.
+func appendName(dst []byte, s, prev string) []byte {
+	if s == prev {
+		return append(dst, 0)
+	}
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// DecodeFrontier reads what Append wrote and returns the bytes used.
+func DecodeFrontier(b []byte) (Frontier, int, error) {
+	if len(b) == 0 || b[0] != frontierVersion {
+		return nil, 0, fmt.Errorf("frontier: not version %d", frontierVersion)
+	}
+	r := reader{b: b, at: 1}
+	count := r.uvarint()
+	if count > uint64(len(b)) {
+		return nil, 0, fmt.Errorf("frontier at %d: count %d is beyond the input", r.at, count)
+	}
+	f := make(Frontier, count)
+	var prev Log
+	for range count {
+		l := Log{Stream: r.name(prev.Stream), Source: Source{Origin: r.name(prev.Origin), Incarnation: uint32(r.limited(1 << 31))}}
+		l.Partition = int32(r.limited(1 << 30))
+		m := Mark{Next: int64(r.limited(1 << 62)), Stamp: stamp.Stamp(r.uvarint())}
+		if r.err == nil && prev.Compare(l) >= 0 {
+			r.fail("logs out of order")
+		}
+		if r.err != nil {
+			return nil, 0, fmt.Errorf("frontier: %w", r.err)
+		}
+		f[l], prev = m, l
+	}
+	return f, r.at, r.err
+}
+
+// Text prints f on one line, URL-safe, to be given back to ParseFrontier.
+func (f Frontier) Text() string {
+	return "f" + base64.RawURLEncoding.EncodeToString(f.Append(nil))
+}
+
+// ParseFrontier reads Text.
+func ParseFrontier(s string) (Frontier, error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimPrefix(s, "f"))
+	if err != nil || !strings.HasPrefix(s, "f") {
+		return nil, fmt.Errorf("frontier %q: want the text that a command printed, f…", s)
+	}
+	f, n, err := DecodeFrontier(b)
+	if err == nil && n != len(b) {
+		err = fmt.Errorf("frontier: %d bytes too many", len(b)-n)
+	}
+	return f, err
+}
+
+// Position is the identity of one event.
+type Position struct {
+	Log
+	Offset int64
+}
+
+// String prints REGION/STREAM/PARTITION/OFFSET, with the incarnation after the
+// region if it is not the first: us-east~2/flights/3/1041.
+func (p Position) String() string {
+	origin := p.Origin
+	if p.Incarnation > 1 {
+		origin += "~" + strconv.FormatUint(uint64(p.Incarnation), 10)
+	}
+	return fmt.Sprintf("%s/%s/%d/%d", origin, p.Stream, p.Partition, p.Offset)
+}
+
+// ParsePosition reads String.
+func ParsePosition(s string) (Position, error) {
+	parts := strings.Split(s, "/")
+	bad := fmt.Errorf("position %q: want REGION/STREAM/PARTITION/OFFSET", s)
+	if len(parts) != 4 || parts[0] == "" || parts[1] == "" {
+		return Position{}, bad
+	}
+	origin, inc, has := strings.Cut(parts[0], "~")
+	incarnation := uint64(1)
+	var err error
+	if has {
+		if incarnation, err = strconv.ParseUint(inc, 10, 31); err != nil || incarnation < 2 {
+			return Position{}, bad
+		}
+	}
+	partition, err1 := strconv.ParseUint(parts[2], 10, 30)
+	offset, err2 := strconv.ParseUint(parts[3], 10, 62)
+	if err1 != nil || err2 != nil {
+		return Position{}, bad
+	}
+	log := Log{Stream: parts[1], Source: Source{origin, uint32(incarnation)}, Partition: int32(partition)}
+	return Position{Log: log, Offset: int64(offset)}, nil
+}
+
+// reader walks canonical bytes and remembers the first error.
+type reader struct {
+	b   []byte
+	at  int
+	err error
+}
+
+func (r *reader) fail(why string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("at %d: %s", r.at, why)
+	}
+}
+
+func (r *reader) uvarint() uint64 {
+	if r.err != nil {
+		return 0
+	}
+	u, n, err := value.Uvarint(r.b[r.at:])
+	if err != nil {
+		r.fail("bad varint")
+		return 0
+	}
+	r.at += n
+	return u
+}
+
+func (r *reader) limited(limit uint64) uint64 {
+	u := r.uvarint()
+	if u > limit {
+		r.fail("number out of range")
+		return 0
+	}
+	return u
+}
+
+func (r *reader) bytes() []byte {
+	n := r.uvarint()
+	if r.err != nil || n > uint64(len(r.b)-r.at) {
+		r.fail("torn")
+		return nil
+	}
+	r.at += int(n)
+	return r.b[r.at-int(n) : r.at]
+}
+
+func (r *reader) name(prev string) string {
+	s := string(r.bytes())
+	if s == "" {
+		return prev
+	}
+	if s == prev {
+		r.fail("name repeated in full")
+	}
+	return s
+}
