@@ -15,7 +15,12 @@ const maxDepth = 8
 //
 //	Append(nil, a) == Append(nil, b)  if and only if  Equal(a, b)
 func Append(dst []byte, v Value) []byte {
-	dst = append(dst, byte(v.Kind))
+	return AppendContent(append(dst, byte(v.Kind)), v)
+}
+
+// AppendContent appends what Append does after the kind, for a place whose
+// kind is known.
+func AppendContent(dst []byte, v Value) []byte {
 	switch v.Kind {
 	case Null:
 		return dst
@@ -46,11 +51,22 @@ func decode(b []byte, at, depth int) (Value, int, error) {
 	if at >= len(b) || depth == 0 {
 		return Value{}, 0, fmt.Errorf("value at %d: torn or nested too deep", at)
 	}
-	v := Value{Kind: Kind(b[at])}
-	rest := b[at+1:]
+	v, n, err := decodeContent(Kind(b[at]), b[at+1:], depth)
+	if err != nil {
+		return Value{}, 0, fmt.Errorf("value at %d: %w", at, err)
+	}
+	return v, 1 + n, nil
+}
+
+// DecodeContent reads what AppendContent wrote of a value of kind k and
+// returns the bytes used. The value shares b.
+func DecodeContent(k Kind, b []byte) (Value, int, error) { return decodeContent(k, b, maxDepth) }
+
+func decodeContent(k Kind, rest []byte, depth int) (Value, int, error) {
+	v := Value{Kind: k}
 	var n int
 	var err error
-	switch v.Kind {
+	switch k {
 	case Null:
 	case Bool:
 		v.N, n, err = decodeBool(rest)
@@ -69,12 +85,12 @@ func decode(b []byte, at, depth int) (Value, int, error) {
 	case List, Struct:
 		v.L, n, err = decodeItems(rest, depth)
 	default:
-		err = fmt.Errorf("unknown kind %d", b[at])
+		err = fmt.Errorf("unknown kind %d", uint8(k))
 	}
 	if err != nil {
-		return Value{}, 0, fmt.Errorf("value at %d: %w", at, err)
+		return Value{}, 0, err
 	}
-	return v, 1 + n, nil
+	return v, n, nil
 }
 
 func decodeBool(b []byte) (int64, int, error) {

@@ -181,6 +181,20 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+func TestContentIsWhatFollowsTheKind(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := anyValue(t, 2)
+		b := AppendContent(nil, v)
+		if whole := Append(nil, v); string(whole[1:]) != string(b) {
+			t.Fatalf("content %x of %x", b, whole)
+		}
+		back, n, err := DecodeContent(v.Kind, append(b, 7))
+		if err != nil || n != len(b) || !Equal(back, v) {
+			t.Fatalf("%x: %v of %d bytes, %v", b, back, n, err)
+		}
+	})
+}
+
 func TestJSON(t *testing.T) {
 	for _, c := range []struct {
 		v    Value
