@@ -1,0 +1,197 @@
+package merge
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"slices"
+	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
+
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+// distinct is a HyperLogLog (Flajolet and others, 2007) over 64-bit hashes that
+// holds the hashes themselves while they take no more bytes than the
+// registers. It is a pure function of the set of hashes.
+type distinct struct {
+	hashes    []uint64 // ascending, while exact
+	registers []byte   // 2^precision of 6 bits, four in three bytes, once dense
+	precision uint8
+	dense     bool
+}
+
+// registerBytes is the size of 2^precision registers.
+func registerBytes(precision int) int { return 1 << precision / 4 * 3 }
+
+// exactLimit is the greatest number of hashes that is kept exactly.
+func (s *distinct) exactLimit() int { return registerBytes(int(s.precision)) / 8 }
+
+// hashOf is XXH64 with seed 0 of the value's canonical bytes, kind included.
+func hashOf(v value.Value) uint64 {
+	var buf [96]byte
+	return xxhash.Sum64(value.Append(buf[:0], v))
+}
+
+func (s *distinct) Add(in Input) { s.see(hashOf(in.X)) }
+
+func (s *distinct) see(hash uint64) {
+	if s.dense {
+		s.register(hash)
+		return
+	}
+	i, found := slices.BinarySearch(s.hashes, hash)
+	if found {
+		return
+	}
+	s.hashes = slices.Insert(s.hashes, i, hash)
+	if len(s.hashes) > s.exactLimit() {
+		s.thicken()
+	}
+}
+
+// thicken turns the hashes into registers.
+func (s *distinct) thicken() {
+	n := registerBytes(int(s.precision))
+	s.registers = slices.Grow(s.registers[:0], n)[:n]
+	clear(s.registers)
+	for _, h := range s.hashes {
+		s.register(h)
+	}
+	s.hashes, s.dense = nil, true
+}
+
+// register raises the register that the hash's first bits name to the place of
+// the first 1 among the rest.
+func (s *distinct) register(hash uint64) {
+	rest := hash<<s.precision | 1<<(s.precision-1)
+	s.raise(int(hash>>(64-s.precision)), uint8(bits.LeadingZeros64(rest))+1)
+}
+
+func (s *distinct) raise(i int, rank uint8) {
+	group := s.registers[i/4*3 : i/4*3+3]
+	w, shift := word(group), uint(i%4*6)
+	if old := w >> shift & 63; uint32(rank) > old {
+		w += (uint32(rank) - old) << shift
+		group[0], group[1], group[2] = byte(w), byte(w>>8), byte(w>>16)
+	}
+}
+
+// word is a group of four registers, the first in the low bits.
+func word(group []byte) uint32 {
+	return uint32(group[0]) | uint32(group[1])<<8 | uint32(group[2])<<16
+}
+
+func (s *distinct) Combine(o State) {
+	d := same[*distinct](o)
+	if !d.dense {
+		for _, h := range d.hashes {
+			s.see(h)
+		}
+		return
+	}
+	if !s.dense {
+		s.thicken()
+	}
+	for i := 0; i < len(d.registers); i += 3 {
+		w := word(d.registers[i : i+3])
+		if w == word(s.registers[i:i+3]) {
+			continue
+		}
+		for j := range 4 {
+			s.raise(i/3*4+j, uint8(w>>(6*j)&63))
+		}
+	}
+}
+
+func (s *distinct) Reset() { s.hashes, s.registers, s.dense = s.hashes[:0], s.registers[:0], false }
+
+func (s *distinct) Size() int {
+	return int(unsafe.Sizeof(*s)) + 8*cap(s.hashes) + cap(s.registers)
+}
+
+// Value is the exact count while the hashes are kept, the estimate beyond.
+func (s *distinct) Value() value.Value {
+	if !s.dense {
+		return value.Int(int64(len(s.hashes)))
+	}
+	var histogram [64]uint32
+	for i := 0; i < len(s.registers); i += 3 {
+		w := word(s.registers[i : i+3])
+		histogram[w&63]++
+		histogram[w>>6&63]++
+		histogram[w>>12&63]++
+		histogram[w>>18&63]++
+	}
+	return value.Int(estimate(&histogram, int(s.precision)))
+}
+
+// Leading numbers of the bytes: 0 is empty, 1 is registers, n+1 is n hashes.
+const denseTag = 1
+
+func (s *distinct) Append(dst []byte, _ Order) []byte {
+	if s.dense {
+		return append(append(dst, denseTag), s.registers...)
+	}
+	if len(s.hashes) == 0 {
+		return append(dst, 0)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(s.hashes))+1)
+	for _, h := range s.hashes {
+		dst = binary.BigEndian.AppendUint64(dst, h)
+	}
+	return dst
+}
+
+func (s *distinct) Decode(b []byte, _ Order) (int, error) {
+	r := reader{b: b}
+	switch n := r.uvarint(); {
+	case r.err != nil:
+	case n == 0:
+		s.Reset()
+	case n == denseTag:
+		s.decodeDense(&r)
+	default:
+		s.decodeExact(&r, n-1)
+	}
+	return r.done(ApproxDistinct)
+}
+
+func (s *distinct) decodeExact(r *reader, n uint64) {
+	if n > uint64(s.exactLimit()) {
+		r.fail(fmt.Sprintf("%d hashes, of at most %d", n, s.exactLimit()))
+		return
+	}
+	raw := r.take(8 * int(n))
+	hashes := make([]uint64, len(raw)/8)
+	for i := range hashes {
+		hashes[i] = binary.BigEndian.Uint64(raw[8*i:])
+		if i > 0 && hashes[i] <= hashes[i-1] {
+			r.fail("hashes out of order")
+		}
+	}
+	if r.err == nil {
+		s.hashes, s.registers, s.dense = hashes, nil, false
+	}
+}
+
+func (s *distinct) decodeDense(r *reader) {
+	raw := r.take(registerBytes(int(s.precision)))
+	most, some := uint32(64-s.precision+1), uint32(0)
+	for i := 0; i < len(raw); i += 3 {
+		w := word(raw[i : i+3])
+		for j := range 4 {
+			if w>>(6*j)&63 > most {
+				r.fail("register out of range")
+			}
+		}
+		some |= w
+	}
+	if some == 0 {
+		r.fail("no register is set")
+	}
+	if r.err == nil {
+		s.hashes, s.registers, s.dense = nil, append(s.registers[:0], raw...), true
+	}
+}

@@ -1,0 +1,48 @@
+package merge
+
+import (
+	"math"
+	"unsafe"
+
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+// recent is the k distinct items with the greatest newest Order.
+type recent struct {
+	touches touches
+	out     []value.Value // what Value returned last
+}
+
+func (s *recent) Add(in Input)    { s.touches.add(in.Order, in.X, false) }
+func (s *recent) Combine(o State) { s.touches.combine(&same[*recent](o).touches) }
+func (s *recent) Reset()          { s.touches.items = s.touches.items[:0] }
+
+func (s *recent) Size() int {
+	return int(unsafe.Sizeof(*s)) + s.touches.size() + cap(s.out)*int(unsafe.Sizeof(value.Value{}))
+}
+
+// Value is the list of items, newest first.
+func (s *recent) Value() value.Value {
+	s.out = s.out[:0]
+	for i := len(s.touches.items) - 1; i >= 0; i-- {
+		s.out = append(s.out, s.touches.items[i].parts.value(s.touches.cell))
+	}
+	return value.Items(s.out...)
+}
+
+func (s *recent) Append(dst []byte, base Order) []byte {
+	return s.touches.append(dst, base, math.MinInt64)
+}
+
+// AppendSince appends the items whose newest touch is beyond after.
+func (s *recent) AppendSince(dst []byte, base Order, after int64) []byte {
+	return s.touches.append(dst, base, after)
+}
+
+func (s *recent) Decode(b []byte, base Order) (int, error) {
+	r := reader{b: b}
+	s.touches.decode(&r, base)
+	return r.done(Recent)
+}
+
+var _ Incremental = (*recent)(nil)

@@ -1,0 +1,60 @@
+package merge
+
+import (
+	"math"
+	"slices"
+	"unsafe"
+
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+// set is the elements that were touched most recently, each with the greatest
+// Order that added or removed it. Removed ones stay, so that an older add that
+// comes later does not bring them back.
+type set struct {
+	touches touches
+	out     []value.Value // what Value returned last
+}
+
+func (s *set) Add(in Input) {
+	if in.Remove && !s.touches.removes {
+		panic("BUG: merge: removal from a set without removals")
+	}
+	s.touches.add(in.Order, in.X, in.Remove)
+}
+
+func (s *set) Combine(o State) { s.touches.combine(&same[*set](o).touches) }
+func (s *set) Reset()          { s.touches.items = s.touches.items[:0] }
+
+func (s *set) Size() int {
+	return int(unsafe.Sizeof(*s)) + s.touches.size() + cap(s.out)*int(unsafe.Sizeof(value.Value{}))
+}
+
+// Value is the sorted list of the elements whose last operation is an add.
+func (s *set) Value() value.Value {
+	s.out = s.out[:0]
+	for i := range s.touches.items {
+		if t := &s.touches.items[i]; !t.removed {
+			s.out = append(s.out, t.parts.value(s.touches.cell))
+		}
+	}
+	slices.SortFunc(s.out, value.Compare)
+	return value.Items(s.out...)
+}
+
+func (s *set) Append(dst []byte, base Order) []byte {
+	return s.touches.append(dst, base, math.MinInt64)
+}
+
+// AppendSince appends the elements whose newest touch is beyond after.
+func (s *set) AppendSince(dst []byte, base Order, after int64) []byte {
+	return s.touches.append(dst, base, after)
+}
+
+func (s *set) Decode(b []byte, base Order) (int, error) {
+	r := reader{b: b}
+	s.touches.decode(&r, base)
+	return r.done(Set)
+}
+
+var _ Incremental = (*set)(nil)

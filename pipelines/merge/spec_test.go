@@ -1,0 +1,130 @@
+package merge
+
+import (
+	"strings"
+	"testing"
+
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+var (
+	boolean  = value.Of(value.Bool)
+	whole    = value.Of(value.Int64)
+	float    = value.Of(value.Float64)
+	text     = value.Of(value.String)
+	raw      = value.Of(value.Bytes)
+	date     = value.Of(value.Date)
+	moment   = value.Of(value.Timestamp)
+	cents    = value.Type{Kind: value.Decimal, Scale: 2}
+	texts    = value.ListOf(text)
+	floats   = value.ListOf(float)
+	scalars  = []value.Type{boolean, whole, float, text, raw, date, moment, cents}
+	anything = append([]value.Type{texts, floats}, scalars...)
+)
+
+func TestValidateSaysWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		spec Spec
+		want string // "" is valid
+	}{
+		{Spec{Kind: Count}, ""},
+		{Spec{Kind: Count, Input: whole}, ""},
+		{Spec{Kind: Count, Input: float}, "count: adds up whole numbers, found float64"},
+		{Spec{Kind: Sum, Input: whole}, ""},
+		{Spec{Kind: Sum, Input: float, Scale: 38}, ""},
+		{Spec{Kind: Sum, Input: cents, Scale: 2, As: "float64"}, ""},
+		{Spec{Kind: Sum, Input: text}, "sum: wants numbers, found string"},
+		{Spec{Kind: Sum, Input: moment}, "sum: wants numbers, found timestamp"},
+		{Spec{Kind: Sum, Input: whole, Scale: 2}, "sum: scale of whole numbers is 0, found 2"},
+		{Spec{Kind: Sum, Input: cents, Scale: 3}, "sum: scale of decimal(38, 2) is its own, found 3"},
+		{Spec{Kind: Sum, Input: float, Scale: 39}, "sum: scale is 0 to 38, found 39"},
+		{Spec{Kind: Mean, Input: float, Scale: -1}, "mean: scale is 0 to 38, found -1"},
+		{Spec{Kind: Mean, Input: boolean}, "mean: wants numbers, found boolean"},
+		{Spec{Kind: Sum, Input: whole, As: "int32"}, `sum: as is int64, float64 or decimal, found "int32"`},
+		{Spec{Kind: Min, Input: texts}, "min: wants a single value, found list<string>"},
+		{Spec{Kind: Max, Input: value.Type{}}, "max: wants a single value, found null"},
+		{Spec{Kind: Last, Input: texts}, ""},
+		{Spec{Kind: First, Input: value.ListOf(texts)}, "first: wants a single value or a list of them, found list<list<string>>"},
+		{Spec{Kind: Recent, Input: text, K: 1}, ""},
+		{Spec{Kind: Recent, Input: text}, "recent: k is 1 to 4096, found 0"},
+		{Spec{Kind: Recent, Input: floats, K: 3}, "recent: wants a single value, found list<float64>"},
+		{Spec{Kind: Set, Input: text, Max: 4097}, "set: max is 1 to 4096, found 4097"},
+		{Spec{Kind: ApproxDistinct, Input: raw, Precision: 18}, ""},
+		{Spec{Kind: ApproxDistinct, Input: raw, Precision: 3}, "approx_distinct: precision is 4 to 18, found 3"},
+		{Spec{Kind: "top", Input: raw}, "top: not built yet"},
+		{Spec{Kind: "avg", Input: whole}, "avg: unknown kind; the kinds are count, sum,"},
+	} {
+		err := c.spec.Validate()
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%+v: %v", c.spec, err)
+		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)):
+			t.Errorf("%+v: got %v, want %s", c.spec, err, c.want)
+		}
+	}
+}
+
+func TestResultTypes(t *testing.T) {
+	for _, c := range []struct {
+		spec Spec
+		want value.Type
+	}{
+		{Spec{Kind: Count}, whole},
+		{Spec{Kind: Sum, Input: whole}, whole},
+		{Spec{Kind: Sum, Input: float, Scale: 2}, float},
+		{Spec{Kind: Sum, Input: float, Scale: 2, As: "decimal"}, cents},
+		{Spec{Kind: Sum, Input: float, Scale: 2, As: "int64"}, whole},
+		{Spec{Kind: Sum, Input: cents, Scale: 2}, cents},
+		{Spec{Kind: Sum, Input: whole, As: "decimal"}, value.Type{Kind: value.Decimal}},
+		{Spec{Kind: Mean, Input: whole}, float},
+		{Spec{Kind: Min, Input: moment}, moment},
+		{Spec{Kind: Last, Input: texts}, texts},
+		{Spec{Kind: Recent, Input: text, K: 3}, texts},
+		{Spec{Kind: Set, Input: float, Max: 3}, floats},
+		{Spec{Kind: ApproxDistinct, Input: float, Precision: 12}, whole},
+	} {
+		if got := c.spec.Result(); !got.Equal(c.want) {
+			t.Errorf("%s: got %s, want %s", c.spec.Key(), got, c.want)
+		}
+	}
+}
+
+func TestKeysDifferExactlyWithMeaning(t *testing.T) {
+	same := [][2]Spec{
+		{{Kind: Count}, {Kind: Count, Input: whole}},
+		{{Kind: Sum, Input: whole}, {Kind: Sum, Input: whole, As: "int64"}},
+		{{Kind: Sum, Input: cents, Scale: 2}, {Kind: Sum, Input: cents, Scale: 2, As: "decimal"}},
+	}
+	for _, p := range same {
+		if p[0].Key() != p[1].Key() {
+			t.Errorf("%q != %q", p[0].Key(), p[1].Key())
+		}
+	}
+	seen := map[string]Spec{}
+	for _, s := range []Spec{
+		{Kind: Count}, {Kind: Sum, Input: whole}, {Kind: Sum, Input: float}, {Kind: Sum, Input: float, Scale: 2},
+		{Kind: Sum, Input: float, Scale: 2, As: "decimal"}, {Kind: Mean, Input: whole}, {Kind: Mean, Input: float},
+		{Kind: Mean, Input: float, Scale: 1}, {Kind: Min, Input: whole}, {Kind: Max, Input: whole}, {Kind: Min, Input: cents},
+		{Kind: Last, Input: text}, {Kind: First, Input: text}, {Kind: Last, Input: texts},
+		{Kind: Recent, Input: text, K: 1}, {Kind: Recent, Input: text, K: 2}, {Kind: Recent, Input: raw, K: 2},
+		{Kind: Set, Input: text, Max: 2}, {Kind: Set, Input: text, Max: 2, Remove: true}, {Kind: Set, Input: text, Max: 3},
+		{Kind: ApproxDistinct, Input: text, Precision: 4}, {Kind: ApproxDistinct, Input: text, Precision: 5},
+	} {
+		if other, ok := seen[s.Key()]; ok {
+			t.Errorf("%+v and %+v: %q", s, other, s.Key())
+		}
+		seen[s.Key()] = s
+	}
+}
+
+func TestEmptyStatesTakeOneByte(t *testing.T) {
+	for _, kind := range Kinds() {
+		s := Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12}
+		if err := s.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		if b := s.New().Append(nil, Order{}); len(b) != 1 || b[0] != 0 {
+			t.Errorf("%s: %x", kind, b)
+		}
+	}
+}
