@@ -1,0 +1,194 @@
+package definition
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// File is one file by name: a definition file if the name ends in .yaml or
+// .yml, otherwise a schema that definition files may name. Names are paths with
+// forward slashes; a schema is looked up relative to the directory of the file
+// that names it.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// isDefinition reports whether a file holds definitions.
+func (f File) isDefinition() bool {
+	return strings.HasSuffix(f.Name, ".yaml") || strings.HasSuffix(f.Name, ".yml")
+}
+
+// Parse reads, merges and checks definition files and the schemas they name,
+// in the order of their names, and fills in all defaults. The error is always
+// of type [Problems].
+func Parse(files []File) (*Project, error) {
+	b := &builder{schemas: map[string][]byte{}}
+	var roots []*node
+	for _, f := range byName(files) {
+		if !f.isDefinition() {
+			b.schemas[path.Clean(f.Name)] = f.Data
+			continue
+		}
+		docs, problem := readYAML(f)
+		if problem != nil {
+			b.problems = append(b.problems, *problem)
+		}
+		roots = append(roots, docs...)
+	}
+	if len(roots) == 0 && len(b.problems) == 0 {
+		b.problems = Problems{{Found: "no definitions", Allowed: "at least one .yaml file with project and regions"}}
+	}
+	return b.build(roots)
+}
+
+// SchemaFiles are the names of the schema files that definition files refer
+// to, sorted, so that a caller can fetch those before Parse. Files that do not
+// read as YAML refer to nothing.
+func SchemaFiles(files []File) []string {
+	var names []string
+	for _, f := range files {
+		if !f.isDefinition() {
+			continue
+		}
+		docs, _ := readYAML(f)
+		for _, doc := range docs {
+			for _, s := range doc.items("streams") {
+				if name := s.string("schema"); name != "" && !isInline(name) {
+					names = append(names, schemaPath(f.Name, name))
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func byName(files []File) []File {
+	files = slices.Clone(files)
+	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	return files
+}
+
+func schemaPath(definition, schema string) string {
+	if path.IsAbs(schema) {
+		return path.Clean(schema)
+	}
+	return path.Join(path.Dir(definition), schema)
+}
+
+// isInline reports whether a stream's schema is the JSON itself.
+func isInline(schema string) bool { return strings.HasPrefix(strings.TrimSpace(schema), "{") }
+
+// builder turns checked nodes into a project.
+type builder struct {
+	checker
+	schemas map[string][]byte
+	project Project
+	named   map[string]*node // "entity airport" → where it was first
+}
+
+// build makes the project of all documents.
+func (b *builder) build(roots []*node) (*Project, error) {
+	b.named = map[string]*node{}
+	root := mappingOf(projectShape)
+	good := roots[:0:0]
+	for _, r := range roots {
+		if r.kind == scalarNode && r.tag == "nothing" {
+			continue // an empty document
+		}
+		if b.check(r, root, "the file"); !r.bad {
+			good = append(good, r)
+		}
+	}
+	if len(roots) > 0 {
+		b.header(good)
+	}
+	b.each(good, "entities", "entity", b.entity)
+	b.each(good, "streams", "stream", b.stream)
+	b.each(good, "feature_views", "feature view", b.view)
+	b.each(good, "feature_services", "feature service", b.service)
+	b.topics()
+	if len(b.problems) > 0 {
+		return nil, b.problems.sorted()
+	}
+	return &b.project, nil
+}
+
+// each calls make for every entry of a top-level list with a name of its own.
+func (b *builder) each(roots []*node, list, title string, make func(n *node, name string)) {
+	for _, r := range roots {
+		for _, n := range r.items(list) {
+			if name := n.string("name"); b.claim(n, title, name) {
+				make(n, name)
+			}
+		}
+	}
+}
+
+// claim takes a name among its like. It reports a second taker, and is false
+// then or without a name.
+func (b *builder) claim(n *node, title, name string) bool {
+	if name == "" {
+		return false
+	}
+	at := n
+	if v := n.get("name"); v != nil {
+		at = v
+	}
+	id := title + " " + name
+	if first := b.named[id]; first != nil {
+		b.report(at, fmt.Sprintf("%s %s is there twice, first at %s", title, quote(name), first.place()), "each name once", "")
+		return false
+	}
+	b.named[id] = at
+	return true
+}
+
+// place prints where a node is.
+func (n *node) place() string { return fmt.Sprintf("%s:%d", n.file, n.line) }
+
+func (n *node) pos() Pos { return Pos{File: n.file, Line: n.line} }
+
+// header reads the project's name and regions.
+func (b *builder) header(roots []*node) {
+	for _, r := range roots {
+		name := r.string("project")
+		switch {
+		case name == "":
+		case b.project.Name == "":
+			b.project.Name = name
+			b.named["project"] = r.get("project")
+		case b.project.Name != name:
+			b.report(r.get("project"), fmt.Sprintf("project %s, but %s says %s", quote(name), b.named["project"].place(), quote(b.project.Name)), "one project", "")
+		}
+		for _, n := range r.items("regions") {
+			if region := n.string("name"); b.claim(n, "region", region) {
+				b.project.Regions = append(b.project.Regions, region)
+			}
+		}
+	}
+	b.complete(roots)
+}
+
+// complete reports what no file gives.
+func (b *builder) complete(roots []*node) {
+	file := ""
+	if len(roots) > 0 {
+		file = roots[0].file
+	}
+	given := func(key string) bool {
+		return slices.ContainsFunc(roots, func(r *node) bool { return r.get(key) != nil })
+	}
+	if !given("project") {
+		b.problems = append(b.problems, Problem{File: file, Found: "no file names the project", Allowed: "project: NAME"})
+	}
+	if !given("regions") || len(b.project.Regions) == 0 && b.clean() {
+		b.problems = append(b.problems, Problem{File: file, Found: "no file names a region", Allowed: "regions: [{name: here}]"})
+	}
+}
+
+// clean reports whether nothing was found wrong yet.
+func (b *builder) clean() bool { return len(b.problems) == 0 }
