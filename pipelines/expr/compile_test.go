@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"anabranch.dev/anabranch/schemas/value"
 )
@@ -121,7 +122,7 @@ func TestStringIsCanonical(t *testing.T) {
 	for src, want := range map[string]string{
 		"  delay ": "delay", "delay>15": "delay > 15", "( delay >\n15 )": "delay > 15", "((delay) + 1)*2": "(delay + 1) * 2",
 		"delay > 15 && (status == 'a')": `delay > 15 && status == "a"`, "delay==null": "delay == null", "paid?1:2.5": "paid ? 1 : 2.5",
-		"items.exists( i,i=='a' )": `items.exists(i, i == "a")`, "total+delay": "total + delay", "counts.map(i, i>1, i)": "counts.map(i, i > 1, i)",
+		"items.exists( i,i=='a' )": `items.exists(i, i == "a")`, "total+delay": "total + delay", "total*1e30": "total * 1.0e+30", "total-  -1e-7": "total - -1.0e-07", "weights.exists(w, w>1e30)": "weights.exists(w, w > 1.0e+30)", "counts.map(i, i>1, i)": "counts.map(i, i > 1, i)",
 	} {
 		e, err := Compile(src, sample)
 		if err != nil {
@@ -198,6 +199,9 @@ func TestOneExprForManyGoroutines(t *testing.T) {
 	}
 }
 
+// slow is far above what the costliest evaluation takes.
+const slow = 5 * time.Second
+
 func FuzzCompile(f *testing.F) {
 	for _, src := range []string{
 		"delay > 15", "status != 'cancelled'", "delay + total * 2.5", "paid ? delay : total", "items.exists(i, i == 'a')", "counts.map(i, i > 1, i + 1)",
@@ -208,6 +212,12 @@ func FuzzCompile(f *testing.F) {
 		f.Add(src)
 	}
 	f.Fuzz(func(t *testing.T, src string) {
+		begun := time.Now()
+		defer func() {
+			if took := time.Since(begun); took > slow {
+				t.Errorf("%q took %v", src, took)
+			}
+		}()
 		e, err := Compile(src, sample)
 		if err != nil {
 			if strings.Contains(err.Error(), "BUG") {

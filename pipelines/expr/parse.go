@@ -42,7 +42,7 @@ func compileCEL(text string, fields []definition.Field) (*Expr, error) {
 	if issues.Err() != nil {
 		return nil, firstIssue(issues)
 	}
-	canonical, err := cel.AstToString(tree)
+	printed, err := canonical(tree.NativeRep())
 	if err != nil {
 		return nil, fmt.Errorf("cannot be printed: %w", err)
 	}
@@ -50,7 +50,7 @@ func compileCEL(text string, fields []definition.Field) (*Expr, error) {
 	if _, err := c.infer(tree.NativeRep().Expr(), nil); err != nil {
 		return nil, err
 	}
-	e := &Expr{text: canonical, plain: -1}
+	e := &Expr{text: printed, plain: -1}
 	return e, e.plan(c, tree)
 }
 
