@@ -73,7 +73,11 @@ func nearest(word string, candidates []string) string {
 		return ""
 	}
 	for _, c := range candidates {
-		if d := distance(word, c, least); d < least || d == least && best == "" {
+		d := distance(word, c, least)
+		if d >= max(len(word), len(c)) {
+			continue // they share no letter
+		}
+		if d < least || d == least && best == "" {
 			best, least = c, d
 		}
 	}

@@ -1,0 +1,91 @@
+package definition
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestHashesCoverMeaningAlone changes one thing in the shop and says whether
+// the view's and the stream's hash may stay.
+func TestHashesCoverMeaningAlone(t *testing.T) {
+	base := parse(t, shop)
+	view, stream := ViewHash(base, base.View("spending")), StreamHash(base, base.Stream("orders"))
+	if len(view) != 16 || len(stream) != 16 {
+		t.Fatalf("hashes %q, %q", view, stream)
+	}
+	cases := []struct {
+		name, old, new string
+		view, stream   bool // changed
+	}{
+		{"owner", "growth@", "risk@", false, false},
+		{"description", "    ttl: 90d", "    ttl: 90d\n    description: x", false, false},
+		{"policy", "max_staleness: 2s", "max_staleness: 3s", false, false},
+		{"residency", "residency: [eu]", "residency: [us]", false, false},
+		{"max bytes", "    ttl: 90d", "    ttl: 90d\n    max_bytes_per_key: 70000", false, false},
+		{"stream owner", "    partitions: 8", "    partitions: 8\n    owner: x", false, false},
+		{"feature tags", "kind: count, window: 1h", "kind: count, window: 1h, tags: {a: b}, description: d", false, false},
+		{"default written out", "kind: count, window: 1h", "kind: count, by: 1, window: 60m, pane: 300s", false, false},
+		{"regions", "{name: us}", "{name: us}, {name: ap}", false, false},
+		{"project's name", "project: shop", "project: market", false, false},
+		{"ttl", "ttl: 90d", "ttl: 91d", true, false},
+		{"where", "'cancelled'", "'open'", true, false},
+		{"window", "window: 1h", "window: 2h", true, false},
+		{"pane", "window: 1h", "window: 1h, pane: 10m", true, false},
+		{"scale", "scale: 2", "scale: 3", true, false},
+		{"k", "k: 10", "k: 11", true, false},
+		{"feature added", "      - {name: recent", "      - {name: x, kind: count}\n      - {name: recent", true, false},
+		{"topic", "topic: shop.orders", "topic: shop.others", true, true},
+		{"partitions", "partitions: 8", "partitions: 16", true, true},
+		{"event time", "event_timestamp: ordered_at", "event_timestamp: known_at", true, true},
+		{"created time", "created_timestamp: append", "created_timestamp: known_at", true, true},
+		{"event id", "event_id: order_id", "event_id: item", true, true},
+		{"horizon", "event_id_horizon: 7d", "event_id_horizon: 8d", true, true},
+		{"future", "max_future: 5m", "max_future: 6m", true, true},
+		{"join key's name", "name: user_id, type: int64}]}", "name: customer, type: int64}]}", true, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			yaml := strings.Replace(shop, c.old, c.new, 1)
+			if yaml == shop {
+				t.Fatalf("%q is not in the example", c.old)
+			}
+			if strings.Contains(c.name, "join key") {
+				yaml = strings.NewReplacer("key: {user_id: customer}", "key: {customer: customer}", "keys: {user_id:", "keys: {customer:").Replace(yaml)
+			}
+			p := parse(t, yaml)
+			if got := ViewHash(p, p.View("spending")) != view; got != c.view {
+				t.Errorf("view's hash changed: %v, want %v", got, c.view)
+			}
+			if got := StreamHash(p, p.Stream("orders")) != stream; got != c.stream {
+				t.Errorf("stream's hash changed: %v, want %v", got, c.stream)
+			}
+		})
+	}
+}
+
+func TestSchemaHashIgnoresDocsAndOrderOfKeys(t *testing.T) {
+	a := `{"type":"record","name":"n","fields":[{"name":"x","type":"int","default":{"doc":1}}]}`
+	b := `{"fields":[{"type":"int","doc":"d","default":{"doc":1},"name":"x"}],"name":"n","doc":"all","type":"record"}`
+	if SchemaHash(a) != SchemaHash(b) {
+		t.Error("docs or order of keys enter the hash")
+	}
+	for _, other := range []string{
+		strings.Replace(a, `"doc":1`, `"doc":2`, 1), strings.Replace(a, `"int"`, `"long"`, 1), strings.Replace(a, `"x"`, `"y"`, 1),
+	} {
+		if SchemaHash(a) == SchemaHash(other) {
+			t.Errorf("%s has the hash of %s", other, a)
+		}
+	}
+}
+
+// TestReleasedHashes holds the hashes of a released project: they name state on
+// disk and must never move.
+func TestReleasedHashes(t *testing.T) {
+	p := parse(t, shop)
+	if got := ViewHash(p, p.View("spending")); got != "7c1746dde5340338" {
+		t.Errorf("view hash %s", got)
+	}
+	if got := StreamHash(p, p.Stream("orders")); got != "83ceed439a7bddc1" {
+		t.Errorf("stream hash %s", got)
+	}
+}
