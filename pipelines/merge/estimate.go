@@ -21,7 +21,11 @@ func estimate(histogram *[64]uint32, precision int) int64 {
 	}
 	z = float64(z + float64(m*sigma(float64(float64(histogram[0])/m))))
 	const twoLn2 = 2 * math.Ln2
-	return int64(math.RoundToEven(float64(float64(float64(m/twoLn2)*m) / z)))
+	n := math.RoundToEven(float64(float64(float64(m/twoLn2)*m) / z))
+	if n >= 1<<63 {
+		return math.MaxInt64 // every register is full
+	}
+	return int64(n)
 }
 
 // sigma is x + Σ x^(2^k) 2^(k-1) over k >= 1.

@@ -16,12 +16,7 @@ type set struct {
 	out     []value.Value // what Value returned last
 }
 
-func (s *set) Add(in Input) {
-	if in.Remove && !s.touches.removes {
-		panic("BUG: merge: removal from a set without removals")
-	}
-	s.touches.add(in.Order, in.X, in.Remove)
-}
+func (s *set) Add(in Input) { s.touches.add(in.Order, in.X, in.Remove) }
 
 func (s *set) Combine(o State) { s.touches.combine(&same[*set](o).touches) }
 func (s *set) Reset()          { s.touches.items = s.touches.items[:0] }

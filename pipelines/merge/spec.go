@@ -47,7 +47,8 @@ type Spec struct {
 	// Precision (approx_distinct): 2^Precision registers, MinPrecision to
 	// MaxPrecision.
 	Precision int
-	// Remove (set): some events remove. Without it no Input may.
+	// Remove (set): some events remove. A set takes removals either way; this
+	// only makes its Key another.
 	Remove bool
 }
 
@@ -191,7 +192,7 @@ func (s Spec) New() State {
 	case Recent:
 		return &recent{touches: newTouches(s.Input, s.K, false)}
 	case Set:
-		return &set{touches: newTouches(s.Input, s.Max, s.Remove)}
+		return &set{touches: newTouches(s.Input, s.Max, true)}
 	case ApproxDistinct:
 		return &distinct{precision: uint8(s.Precision)}
 	}
