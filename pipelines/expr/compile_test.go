@@ -123,6 +123,8 @@ func TestStringIsCanonical(t *testing.T) {
 		"  delay ": "delay", "delay>15": "delay > 15", "( delay >\n15 )": "delay > 15", "((delay) + 1)*2": "(delay + 1) * 2",
 		"delay > 15 && (status == 'a')": `delay > 15 && status == "a"`, "delay==null": "delay == null", "paid?1:2.5": "paid ? 1 : 2.5",
 		"items.exists( i,i=='a' )": `items.exists(i, i == "a")`, "total+delay": "total + delay", "total*1e30": "total * 1.0e+30", "total-  -1e-7": "total - -1.0e-07", "weights.exists(w, w>1e30)": "weights.exists(w, w > 1.0e+30)", "counts.map(i, i>1, i)": "counts.map(i, i > 1, i)",
+		"-(-delay)": "-(-delay)", "--delay+0": "delay + 0", "---(5)+delay": "-(5) + delay", "-5+delay": "-5 + delay", "-(-5)": "-(-5)", "-(0.5)": "-(0.5)", "!(!paid)": "!(!paid)", "-(delay+1)": "-(delay + 1)",
+		"!(delay==1)": "!(delay == 1)", "!items.exists(i, -(-1) == 1)": "!items.exists(i, -(-1) == 1)", `'\x00\'' + status`: `"\x00'" + status`,
 	} {
 		e, err := Compile(src, sample)
 		if err != nil {
