@@ -184,3 +184,13 @@ func drainRows(t fataler, s interface{ Next(*Batch) error }) rowsOf {
 		rows = append(rows, rowsIn(b)...)
 	}
 }
+
+var int64Type = value.Of(value.Int64)
+
+func ints(n ...int64) []value.Value {
+	row := make([]value.Value, len(n))
+	for i := range n {
+		row[i] = value.Int(n[i])
+	}
+	return row
+}
