@@ -188,8 +188,8 @@ func (o *op) bytes(w *node) bool {
 
 // time reads in the writer's unit if it names one, else in the reader's.
 func (o *op) time(w, r *node) bool {
-	if o.n = w.micros(); o.n == 0 {
-		o.n = r.micros()
+	if o.n = w.unit; o.n == 0 {
+		o.n = r.unit
 	}
 	return o.always(o.n != 0 && (w.kind == kindLong || w.kind == kindInt), opTime)
 }

@@ -39,7 +39,7 @@ func NewEncoder(schemaJSON string, millis ...string) (*Encoder, error) {
 func (n *node) inMillis() *node {
 	switch {
 	case n.kind == kindLong && n.logical == "":
-		return &node{kind: kindLong, logical: "timestamp-millis"}
+		return &node{kind: kindLong, logical: "timestamp-millis", unit: 1000}
 	case n.some() != n:
 		at := 1 - n.null()
 		branches := append([]*node(nil), n.branches...)

@@ -147,12 +147,33 @@ func (m *machine) run(ops []op, b []byte, at int, slots []value.Value, depth int
 				v.Kind, v.N = value.Bool, int64(b[at])
 			}
 			at++
-		case opInt, opPutInt, opPutIntFloat, opLong, opPutLong, opPutLongFloat, opDate, opTime:
+		case opLong, opPutLong, opInt, opPutInt:
 			var n int64
 			if n, at = varlong(b, at); at < 0 {
 				return m.badLong(b, start)
 			}
-			if at = m.whole(o, n, start, at, slots); at < 0 {
+			if o.code >= opInt && n != int64(int32(n)) {
+				return m.fail(start, notInt)
+			}
+			if o.slot >= 0 {
+				v := &slots[o.slot]
+				v.Kind, v.N = value.Int64, n
+			}
+		case opTime:
+			var n int64
+			if n, at = varlong(b, at); at < 0 {
+				return m.badLong(b, start)
+			}
+			t, ok := micros(n, o.n)
+			if !ok {
+				return m.fail(start, noCalendar)
+			}
+			if o.slot >= 0 {
+				v := &slots[o.slot]
+				v.Kind, v.N = value.Timestamp, int64(t)
+			}
+		case opPutIntFloat, opPutLongFloat, opDate:
+			if at = m.whole(o, b, at, slots); at < 0 {
 				return -1
 			}
 		case opFloat, opPutFloat:
@@ -223,32 +244,25 @@ func (m *machine) run(ops []op, b []byte, at int, slots []value.Value, depth int
 	return at
 }
 
-// whole checks and stores an integer.
-func (m *machine) whole(o *op, n int64, start, at int, slots []value.Value) int {
-	switch o.code {
-	case opLong:
-		return at
-	case opPutLong:
-		v := &slots[o.slot]
-		v.Kind, v.N = value.Int64, n
-		return at
-	case opPutLongFloat:
-		slots[o.slot] = widen(n, o.single)
-		return at
-	case opTime:
-		return m.time(o, n, start, at, slots)
+// whole reads an integer that is kept as something else.
+func (m *machine) whole(o *op, b []byte, start int, slots []value.Value) int {
+	n, at := varlong(b, start)
+	if at < 0 {
+		return m.badLong(b, start)
 	}
-	if n != int64(int32(n)) {
+	if o.code != opPutLongFloat && n != int64(int32(n)) {
 		return m.fail(start, notInt)
 	}
-	switch o.code {
-	case opPutInt:
-		v := &slots[o.slot]
-		v.Kind, v.N = value.Int64, n
-	case opPutIntFloat:
+	if o.code != opDate {
 		slots[o.slot] = widen(n, o.single)
-	case opDate:
-		return m.date(o, n, start, at, slots)
+		return at
+	}
+	if n < int64(stamp.MinMicros/stamp.Day) || n > int64(stamp.MaxMicros/stamp.Day) {
+		return m.fail(start, noCalendar)
+	}
+	if o.slot >= 0 {
+		v := &slots[o.slot]
+		v.Kind, v.N = value.Date, n
 	}
 	return at
 }
@@ -261,19 +275,7 @@ func widen(n int64, single bool) value.Value {
 	return value.Float(float64(n))
 }
 
-func (m *machine) time(o *op, n int64, start, at int, slots []value.Value) int {
-	t, ok := micros(n, o.n)
-	if !ok {
-		return m.fail(start, noCalendar)
-	}
-	if o.slot >= 0 {
-		v := &slots[o.slot]
-		v.Kind, v.N = value.Timestamp, int64(t)
-	}
-	return at
-}
-
-// micros converts n of a unit (see node.micros), finer units floored, and says
+// micros converts n of a unit (see timeUnit), finer units floored, and says
 // whether the calendar has that time.
 func micros(n, unit int64) (stamp.Micros, bool) {
 	t := stamp.Micros(n)
@@ -287,17 +289,6 @@ func micros(n, unit int64) (stamp.Micros, bool) {
 		t = stamp.Floor(t, stamp.Micros(-unit)) / stamp.Micros(-unit)
 	}
 	return t, t.Valid()
-}
-
-func (m *machine) date(o *op, n int64, start, at int, slots []value.Value) int {
-	if n < int64(stamp.MinMicros/stamp.Day) || n > int64(stamp.MaxMicros/stamp.Day) {
-		return m.fail(start, noCalendar)
-	}
-	if o.slot >= 0 {
-		v := &slots[o.slot]
-		v.Kind, v.N = value.Date, n
-	}
-	return at
 }
 
 func (m *machine) float(o *op, f float64, at int, slots []value.Value) {
@@ -357,9 +348,15 @@ func bigEndian(s []byte) (value.Int128, bool) {
 
 // valid is utf8.Valid with a short way for short ASCII.
 func valid(s []byte) bool {
-	for i, c := range s {
+	rest := s
+	for ; len(rest) >= 8; rest = rest[8:] {
+		if binary.LittleEndian.Uint64(rest)&0x8080808080808080 != 0 {
+			return utf8.Valid(rest)
+		}
+	}
+	for _, c := range rest {
 		if c >= utf8.RuneSelf {
-			return utf8.Valid(s[i:])
+			return utf8.Valid(rest)
 		}
 	}
 	return true

@@ -13,11 +13,11 @@ const (
 	opNull code = iota
 	opBool
 	opPutBool
-	opInt
-	opPutInt
-	opPutIntFloat // an int as float64; single: by way of float32
 	opLong
 	opPutLong
+	opInt // as opLong, and must fit 32 bits
+	opPutInt
+	opPutIntFloat // as float64; single: by way of float32
 	opPutLongFloat
 	opFloat
 	opPutFloat
@@ -50,7 +50,7 @@ const (
 type op struct {
 	code    code
 	kind    value.Kind // opPutText
-	single  bool       // opPutIntFloat, opPutLongFloat
+	single  bool       // opPutIntFloat, opPutLongFloat: as the reader's float
 	empty   bool       // opArray: items take no bytes
 	slot    int32      // where to store, or -1
 	n       int64      // size, number of symbols or branches, index of null, unit of time

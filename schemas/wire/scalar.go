@@ -80,7 +80,7 @@ func appendBoolean(dst []byte, v value.Value) ([]byte, bool) {
 
 func appendWhole(dst []byte, n *node, v value.Value, least, most int64) ([]byte, bool) {
 	ok := true
-	switch unit := n.micros(); {
+	switch unit := n.unit; {
 	case v.Kind == value.Int64:
 	case v.Kind == value.Timestamp && unit != 0:
 		v.N, ok = fromMicros(v.N, unit)
@@ -100,7 +100,7 @@ func appendWhole(dst []byte, n *node, v value.Value, least, most int64) ([]byte,
 	return appendLong(dst, v.N), ok && v.N >= least && v.N <= most
 }
 
-// fromMicros is a time in a unit of node.micros, floored.
+// fromMicros is a time in a unit of timeUnit, floored.
 func fromMicros(t, unit int64) (int64, bool) {
 	if unit > 0 {
 		return int64(stamp.Floor(stamp.Micros(t), stamp.Micros(unit))) / unit, true
@@ -233,7 +233,7 @@ func describe(v value.Value) string {
 // want is the type with what it takes, for messages.
 func (n *node) want() string {
 	switch {
-	case n.micros() != 0:
+	case n.unit != 0:
 		return fmt.Sprintf("%s: RFC 3339, 2001/01/31 18:20, or a whole number of %s", n.logical, n.unitName())
 	case n.logical == "date":
 		return "date: 2001-01-31, or a whole number of days since 1970-01-01"
@@ -262,7 +262,7 @@ func (n *node) want() string {
 }
 
 func (n *node) unitName() string {
-	switch n.micros() {
+	switch n.unit {
 	case 1000:
 		return "milliseconds"
 	case 1:

@@ -39,9 +39,10 @@ type node struct {
 	kind        kind
 	name        string // fixed, enum, record: the full name
 	logical     string
-	precision   int // decimal
-	scale       int // decimal
-	size        int // fixed
+	unit        int64 // how it counts time, see timeUnit
+	precision   int   // decimal
+	scale       int   // decimal
+	size        int   // fixed
 	symbols     []string
 	enumDefault string
 	hasDefault  bool    // enum
@@ -103,7 +104,7 @@ type link struct {
 }
 
 func (b *builder) build(s *avro.SchemaNode) *node {
-	n := &node{logical: s.LogicalType, precision: s.Precision, scale: s.Scale, size: s.Size,
+	n := &node{logical: s.LogicalType, unit: timeUnit(s.LogicalType), precision: s.Precision, scale: s.Scale, size: s.Size,
 		symbols: s.Symbols, enumDefault: s.EnumDefault, hasDefault: s.HasEnumDefault}
 	switch s.Type {
 	case "record", "error":
@@ -205,10 +206,10 @@ func (n *node) null() int {
 	return -1
 }
 
-// micros says how a long counts time: as so many microseconds, or (negative)
-// so many of it make one. 0: it does not.
-func (n *node) micros() int64 {
-	switch n.logical {
+// timeUnit says how a long of a logical type counts time: as so many
+// microseconds, or (negative) so many of it make one. 0: it does not.
+func timeUnit(logical string) int64 {
+	switch logical {
 	case "timestamp-millis", "local-timestamp-millis":
 		return 1000
 	case "timestamp-micros", "local-timestamp-micros":

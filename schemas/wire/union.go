@@ -60,7 +60,7 @@ func natural(n *node, v any) bool {
 		}
 		return k == kindInt || k == kindLong
 	case int, int64:
-		return k == kindLong || k == kindInt && n.micros() == 0
+		return k == kindLong || k == kindInt && n.unit == 0
 	case int32:
 		return k == kindInt
 	case float64:
@@ -74,7 +74,7 @@ func natural(n *node, v any) bool {
 	case map[string]any:
 		return k == kindRecord || k == kindMap
 	case time.Time:
-		return n.micros() != 0
+		return n.unit != 0
 	}
 	return false
 }
