@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -25,17 +24,16 @@ const (
 
 // s3Store keeps objects as bucket/prefix/NAME.
 type s3Store struct {
-	client  *s3.Client
-	upload  *transfermanager.Client
-	loc     s3Location
-	timeout time.Duration // of one attempt
-	blocks  *blockCache
+	client *s3.Client
+	upload *transfermanager.Client
+	loc    s3Location
+	blocks *blockCache
 }
 
 func openS3(ctx context.Context, loc s3Location, opts Options) (Store, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, func(o *config.LoadOptions) error {
 		o.Region = loc.region
-		o.HTTPClient = httpClient(opts)
+		o.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 32 })
 		return nil
 	})
 	if err != nil {
@@ -47,11 +45,12 @@ func openS3(ctx context.Context, loc s3Location, opts Options) (Store, error) {
 		if opts.HTTPClient != nil { // only here: the chain could not add AWS_CA_BUNDLE to it
 			o.HTTPClient = opts.HTTPClient
 		}
+		o.HTTPClient = attemptClient{o.HTTPClient, opts.RequestTimeout}
 	})
 	if client.Options().Region == "" {
 		return nil, fmt.Errorf("open %s: no AWS region: set AWS_REGION or append ?region=NAME", loc)
 	}
-	s := &s3Store{client: client, loc: loc, timeout: opts.RequestTimeout, blocks: newBlockCache(opts.CacheBytes)}
+	s := &s3Store{client: client, loc: loc, blocks: newBlockCache(opts.CacheBytes)}
 	s.upload = transfermanager.New(client, func(o *transfermanager.Options) {
 		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = partBytes, partBytes, uploadParts
 		o.FailTimeout = opts.RequestTimeout // a failed upload's parts are removed even if ctx is done
@@ -60,14 +59,6 @@ func openS3(ctx context.Context, loc s3Location, opts Options) (Store, error) {
 		return nil, fmt.Errorf("open %s: %w", loc, err)
 	}
 	return s, nil
-}
-
-// httpClient bounds what a dead server can hold: the SDK's default waits for response headers for ever.
-func httpClient(opts Options) config.HTTPClient {
-	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConnsPerHost = 32
-		t.ResponseHeaderTimeout = opts.RequestTimeout
-	})
 }
 
 func applyLocation(o *s3.Options, loc s3Location) {
@@ -87,8 +78,6 @@ func applyLocation(o *s3.Options, loc s3Location) {
 // checkBucket fails on what would later make a missing object look like something else, or the reverse: no bucket, or no
 // right to list it (S3 then answers 403 for a name that is free).
 func (s *s3Store) checkBucket(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
 	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.loc.bucket})
 	switch httpStatus(err) {
 	case http.StatusNotFound:
@@ -153,8 +142,6 @@ func (s *s3Store) Get(ctx context.Context, name string) (data []byte, err error)
 }
 
 func (s *s3Store) getOnce(ctx context.Context, name string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.loc.bucket, Key: s.key(name)})
 	if err != nil {
 		return nil, err
@@ -183,7 +170,7 @@ func (s *s3Store) List(ctx context.Context, prefix string) ([]Info, error) {
 	base := aws.ToString(s.key(""))
 	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.loc.bucket, Prefix: s.key(prefix)})
 	for pages.HasMorePages() {
-		page, err := s.listPage(ctx, pages)
+		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, failed("list", prefix, err)
 		}
@@ -198,18 +185,10 @@ func (s *s3Store) List(ctx context.Context, prefix string) ([]Info, error) {
 	return infos, nil
 }
 
-func (s *s3Store) listPage(ctx context.Context, pages *s3.ListObjectsV2Paginator) (*s3.ListObjectsV2Output, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	return pages.NextPage(ctx)
-}
-
 func (s *s3Store) Delete(ctx context.Context, name string) error {
 	if err := CheckName(name); err != nil {
 		return failed("delete", name, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.loc.bucket, Key: s.key(name)})
 	if err != nil && !errors.Is(readError(err), ErrNotFound) {
 		return failed("delete", name, err)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -120,7 +121,7 @@ func TestCreateGoesOnAfterAConflict(t *testing.T) {
 
 func TestCreateTimeouts(t *testing.T) {
 	f := newFakeS3(t)
-	s := f.open(t, blob.Options{RequestTimeout: 50 * time.Millisecond})
+	s := f.open(t, blob.Options{RequestTimeout: 300 * time.Millisecond})
 	release := make(chan struct{})
 	f.intercept = func(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) bool {
 		<-release
@@ -134,6 +135,42 @@ func TestCreateTimeouts(t *testing.T) {
 	time.AfterFunc(10*time.Millisecond, cancel)
 	if err := s.Create(ctx, "m/1", []byte("x")); !errors.Is(err, blob.ErrUnknown) || !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled on the way: %v", err)
+	}
+	close(release)
+}
+
+func TestSilentServerIsBounded(t *testing.T) {
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	f := newFakeS3(t)
+	s := f.open(t, blob.Options{RequestTimeout: 300 * time.Millisecond})
+	if err := f.open(t, blob.Options{}).Create(t.Context(), "m/1", bytes.Repeat([]byte("x"), 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	release := make(chan struct{})
+	f.intercept = func(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) bool {
+		if r.Method != http.MethodGet || r.Header.Get("Range") != "" {
+			<-release
+			return true
+		}
+		w.Header().Set("Content-Length", "1000") // begins to answer, and stops
+		w.Write(make([]byte, 10))
+		http.NewResponseController(w).Flush()
+		<-release
+		return true
+	}
+	var getErr, openErr, upErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { _, getErr = s.Get(t.Context(), "m/1") })
+	wg.Go(func() { _, openErr = s.Open(t.Context(), "m/1") })
+	wg.Go(func() { _, upErr = s.Upload(t.Context(), "m/2", strings.NewReader("x")) })
+	wg.Wait()
+	for _, err := range []error{getErr, openErr, upErr} {
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error is %v, want a deadline", err)
+		}
+	}
+	if !errors.Is(upErr, blob.ErrUnknown) {
+		t.Errorf("upload: %v", upErr)
 	}
 	close(release)
 }
@@ -316,6 +353,7 @@ var longPrefix = strings.Repeat("d/", 130) + "x"
 
 func TestPathStyleCanBeTurnedOff(t *testing.T) {
 	newFakeS3(t) // for its credentials
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
 	var host atomic.Value
 	tr := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		host.Store(addr)

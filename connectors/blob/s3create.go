@@ -57,8 +57,6 @@ func (s *s3Store) Create(ctx context.Context, name string, data []byte) error {
 }
 
 func (s *s3Store) tryCreate(ctx context.Context, name string, data []byte) (verdict, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{

@@ -49,9 +49,7 @@ func (s *s3Store) Open(ctx context.Context, name string) (Object, error) {
 }
 
 func (o *s3Object) readTail() error {
-	ctx, cancel := context.WithTimeout(o.ctx, o.store.timeout)
-	defer cancel()
-	out, err := o.store.client.GetObject(ctx, &s3.GetObjectInput{
+	out, err := o.store.client.GetObject(o.ctx, &s3.GetObjectInput{
 		Bucket: &o.store.loc.bucket, Key: o.store.key(o.name), Range: aws.String(fmt.Sprintf("bytes=-%d", tailBytes))})
 	if err != nil {
 		return err
@@ -80,9 +78,7 @@ func totalSize(out *s3.GetObjectOutput) (int64, error) {
 }
 
 func (o *s3Object) head() error {
-	ctx, cancel := context.WithTimeout(o.ctx, o.store.timeout)
-	defer cancel()
-	out, err := o.store.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &o.store.loc.bucket, Key: o.store.key(o.name)})
+	out, err := o.store.client.HeadObject(o.ctx, &s3.HeadObjectInput{Bucket: &o.store.loc.bucket, Key: o.store.key(o.name)})
 	if err != nil {
 		return err
 	}
@@ -151,9 +147,7 @@ func (o *s3Object) fetch(p []byte, off int64) error {
 }
 
 func (o *s3Object) fetchOnce(p []byte, off int64) error {
-	ctx, cancel := context.WithTimeout(o.ctx, o.store.timeout)
-	defer cancel()
-	out, err := o.store.client.GetObject(ctx, &s3.GetObjectInput{
+	out, err := o.store.client.GetObject(o.ctx, &s3.GetObjectInput{
 		Bucket: &o.store.loc.bucket, Key: o.store.key(o.name), IfMatch: &o.etag,
 		Range: aws.String(fmt.Sprintf("bytes=%d-%d", off, off+int64(len(p))-1))})
 	if err != nil {

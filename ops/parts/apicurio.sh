@@ -32,7 +32,7 @@ backward() {
 }
 
 start() {
-  [ $# -ge 2 ] && [ $# -le 3 ] || die "usage: apicurio.sh start RUN [NAME=]PORT [KAFKA]"
+  [ $# -eq 2 ] || [ $# -eq 3 ] || die "usage: apicurio.sh start RUN [NAME=]PORT [KAFKA]"
   install
   need curl "install curl (Debian: curl)"
   mkdir -p "$1"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts of this directory: where parts are kept, and how one background process is started, awaited and
 # stopped by the id in its pid file. Nothing here ends a process that it did not start.
 

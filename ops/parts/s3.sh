@@ -13,7 +13,7 @@ BIN="$PARTS/versitygw-$VERSION"
 
 fetch() {
   need go "install Go"
-  (cd "$PARTS" && GOBIN="$BIN" GOFLAGS= go install "github.com/versity/versitygw/cmd/versitygw@v$VERSION")
+  (cd "$PARTS" && GOBIN="$BIN" GOFLAGS='' go install "github.com/versity/versitygw/cmd/versitygw@v$VERSION")
 }
 
 install() { once "versitygw-$VERSION" fetch; }
