@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"an upload can be repeated", testUploadAgain},
 		{"a broken source leaves nothing", testBrokenSource},
 		{"open objects never mix contents", testReplacedWhileOpen},
+		{"any sequence of operations equals a map", testModel},
 		{"a done context stops everything", testContext},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
