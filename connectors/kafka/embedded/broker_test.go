@@ -475,3 +475,26 @@ func TestManyRequestsOutliveOneHook(t *testing.T) {
 		requireStamped(t, r, t0+int64(i))
 	}
 }
+
+func TestShareGroupsSeeAppendTime(t *testing.T) {
+	c := &clock{}
+	c.ms.Store(t0)
+	b := start(t, Config{Now: c.now})
+	createTopic(t, b, "t", 1, nil)
+	s := client(t, b, kgo.ShareGroup("g"), kgo.ConsumeTopics("t"))
+	p := client(t, b)
+	ctx := soon(t)
+	for i := 0; ; i++ { // a share group begins at the end, so go on until it reads
+		produce(t, p, lie(0, i))
+		poll, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		fs := s.PollFetches(poll)
+		cancel()
+		if err := ctx.Err(); err != nil {
+			t.Fatal("the share group reads nothing")
+		}
+		if rs := fs.Records(); len(rs) > 0 {
+			requireStamped(t, rs[0], t0)
+			return
+		}
+	}
+}
