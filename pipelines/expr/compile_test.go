@@ -11,65 +11,67 @@ import (
 
 func TestRefusals(t *testing.T) {
 	for src, want := range map[string]string{
-		"":                                   "is empty",
-		"  ":                                 "is empty",
-		strings.Repeat("1+", 3000) + "1":     "at most 4096",
-		strings.Repeat("(", 200) + "delay":   "column",
-		"delai > 15":                         `column 1: unknown field "delai"; the nearest is "delay"`,
-		"delay > 15 && statsu == 'x'":        `column 15: unknown field "statsu"; the nearest is "status"`,
-		"delay >":                            "column 8: Syntax error",
-		"status = 'x'":                       "equality is ==",
-		"while + 1":                          "column 1",
-		"price * 2.0":                        `field "price" is a decimal(38, 2), which expressions cannot read`,
-		"size(prices)":                       `field "prices" is a list<decimal(38, 2)>, which expressions cannot read`,
-		"extras":                             `field "extras" is of type map, which no feature can use`,
-		"extras == null":                     `field "extras" is of type map, which no feature can use`,
-		"extras.a":                           "nothing has parts: .a",
-		"delay + status":                     "column 7: operator + does not take int and string",
-		"status == 1":                        "operator == does not take string and int",
-		"total % 2":                          "operator % does not take double and int",
-		"status > 1.5":                       "operator > does not take string and double",
-		"!delay":                             "operator ! does not take int",
-		"delay && paid":                      "operator && does not take int and bool",
-		"status[0]":                          "string cannot be indexed by int",
-		"weights == counts":                  "does not take",
-		"'a' in counts":                      "operator in does not take string and list(int)",
-		"paid ? 1 : 'a'":                     "branches of ?: are of different types: int and string",
-		"delay ? 1 : 2":                      "column 1: the condition of ?: is of type int, not bool",
-		"[1, 'a']":                           "items of a list are of different types",
-		"{1.5: 1}[1.5]":                      "keys of a map",
-		"has(delay)":                         "write x != null",
-		"has(delay.x)":                       "write x != null",
-		"now()":                              "function now is not available",
-		"status.lower()":                     "the nearest is lowerAscii",
-		"dyn(delay)":                         "function dyn is not available",
-		"type(delay) == int":                 "function type is not available",
-		"'%d'.format([delay])":               "function format is not available",
-		"status.matches(status)":             "the pattern of matches must be a literal string",
-		"status.matches('(')":                "pattern: error parsing regexp",
-		"ordered_at.getHours('Asia/Tokyo')":  "must be a literal",
-		"ordered_at.getHours(status)":        "must be a literal",
-		"status.size(1)":                     "string.size does not take (int)",
-		"size(delay)":                        "size does not take (int)",
-		"delay == null + 1":                  "null can be compared",
-		"null":                               "null can be compared",
-		"null == null":                       "only a field can be compared with null",
-		"delay + 1 == null":                  "only a field can be compared with null",
-		"items.all(i, i == null)":            "only a field can be compared with null",
-		"paid ? null : null":                 "null can be compared",
-		"delay > 1u":                         "unsigned",
-		"ordered_at - ordered_at":            "result is a duration",
-		"ordered_at - ordered_at + 1":        "operator + does not take duration and int",
-		"{'a': 1}":                           "result is a map(string, int)",
-		"[]":                                 "result is a list",
-		"[[1]]":                              "result is a list(list(int))",
-		"1 / 0":                              "fails for every event: division by zero",
-		"[1, 2][2]":                          "fails for every event",
-		"delay.all(i, true)":                 "take lists, not int",
-		"{'a': 1}.all(i, true)":              "take lists, not map(string, int)",
-		"google.protobuf.Int64Value{}":       "messages are not available",
-		"delay; total":                       "Syntax error",
-		"items.map(i, [1].map(j, i + dela))": `unknown field "dela"; the nearest is "delay"`,
+		"":                               "is empty",
+		"  ":                             "is empty",
+		strings.Repeat("1+", 3000) + "1": "at most 4096",
+		strings.Repeat("(", 300) + "delay" + strings.Repeat(")", 300): "recursion limit exceeded",
+		"delay" + strings.Repeat(" + 1", 600):                         "max recursion depth exceeded",
+		"ordered_at > timestamp('noon')":                              "a constant in it fails",
+		"delai > 15":                                                  `column 1: unknown field "delai"; the nearest is "delay"`,
+		"delay > 15 && statsu == 'x'":                                 `column 15: unknown field "statsu"; the nearest is "status"`,
+		"delay >":                                                     "column 8: Syntax error",
+		"status = 'x'":                                                "equality is ==",
+		"while + 1":                                                   "column 1",
+		"price * 2.0":                                                 `field "price" is a decimal(38, 2), which expressions cannot read`,
+		"size(prices)":                                                `field "prices" is a list<decimal(38, 2)>, which expressions cannot read`,
+		"extras":                                                      `field "extras" is of type map, which no feature can use`,
+		"extras == null":                                              `field "extras" is of type map, which no feature can use`,
+		"extras.a":                                                    "nothing has parts: .a",
+		"delay + status":                                              "column 7: operator + does not take int and string",
+		"status == 1":                                                 "operator == does not take string and int",
+		"total % 2":                                                   "operator % does not take double and int",
+		"status > 1.5":                                                "operator > does not take string and double",
+		"!delay":                                                      "operator ! does not take int",
+		"delay && paid":                                               "operator && does not take int and bool",
+		"status[0]":                                                   "string cannot be indexed by int",
+		"weights == counts":                                           "does not take",
+		"'a' in counts":                                               "operator in does not take string and list(int)",
+		"paid ? 1 : 'a'":                                              "branches of ?: are of different types: int and string",
+		"delay ? 1 : 2":                                               "column 1: the condition of ?: is of type int, not bool",
+		"[1, 'a']":                                                    "items of a list are of different types",
+		"{1.5: 1}[1.5]":                                               "keys of a map",
+		"has(delay)":                                                  "write x != null",
+		"has(delay.x)":                                                "write x != null",
+		"now()":                                                       "function now is not available",
+		"status.lower()":                                              "the nearest is lowerAscii",
+		"dyn(delay)":                                                  "function dyn is not available",
+		"type(delay) == int":                                          "function type is not available",
+		"'%d'.format([delay])":                                        "function format is not available",
+		"status.matches(status)":                                      "the pattern of matches must be a literal string",
+		"status.matches('(')":                                         "pattern: error parsing regexp",
+		"ordered_at.getHours('Asia/Tokyo')":                           "must be a literal",
+		"ordered_at.getHours(status)":                                 "must be a literal",
+		"status.size(1)":                                              "string.size does not take (int)",
+		"size(delay)":                                                 "size does not take (int)",
+		"delay == null + 1":                                           "null can be compared",
+		"null":                                                        "null can be compared",
+		"null == null":                                                "only a field can be compared with null",
+		"delay + 1 == null":                                           "only a field can be compared with null",
+		"items.all(i, i == null)":                                     "only a field can be compared with null",
+		"paid ? null : null":                                          "null can be compared",
+		"delay > 1u":                                                  "unsigned",
+		"ordered_at - ordered_at":                                     "result is a duration",
+		"ordered_at - ordered_at + 1":                                 "operator + does not take duration and int",
+		"{'a': 1}":                                                    "result is a map(string, int)",
+		"[]":                                                          "result is a list",
+		"[[1]]":                                                       "result is a list(list(int))",
+		"1 / 0":                                                       "fails for every event: division by zero",
+		"[1, 2][2]":                                                   "fails for every event",
+		"delay.all(i, true)":                                          "take lists, not int",
+		"{'a': 1}.all(i, true)":                                       "take lists, not map(string, int)",
+		"google.protobuf.Int64Value{}":                                "messages are not available",
+		"delay; total":                                                "Syntax error",
+		"items.map(i, [1].map(j, i + dela))":                          `unknown field "dela"; the nearest is "delay"`,
 	} {
 		e, err := Compile(src, sample)
 		if err == nil {
@@ -166,12 +168,28 @@ func TestCostIsBounded(t *testing.T) {
 			t.Errorf("%s: %d items, want an error", src, len(v.L))
 		}
 	}
-	e, err := Compile("counts.all(i, i >= 0)", sample)
+	e, err := Compile("counts.all(i, i >= 0 && i * 2 + delay < 9000 && string(i) != 'x')", sample)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if ok, err := e.Cond(fields); !ok || err != nil {
 		t.Errorf("one loop over the longest list: %v, %v", ok, err)
+	}
+}
+
+func TestLongChainsCompile(t *testing.T) {
+	for _, src := range []string{
+		"delay" + strings.Repeat(" + 1", 200), "paid" + strings.Repeat(" || delay == 3", 200), "delay in [1" + strings.Repeat(", 2", 500) + "]",
+		strings.Repeat("delay > 1 ? 1 : ", 30) + "0", strings.Repeat("(", 20) + "delay + 1" + strings.Repeat(")", 20),
+	} {
+		e, err := Compile(src, sample)
+		if err != nil {
+			t.Errorf("%d bytes, %.30s...: %v", len(src), src, err)
+			continue
+		}
+		if v, err := e.Eval(full()); err != nil || v.IsNull() {
+			t.Errorf("%.30s...: %v, %v", src, v, err)
+		}
 	}
 }
 
@@ -260,6 +278,7 @@ func benchmark(b *testing.B, src string) {
 func BenchmarkEvalFast(b *testing.B)        { benchmark(b, "delay > 15") }
 func BenchmarkEvalFastText(b *testing.B)    { benchmark(b, "status != 'cancelled'") }
 func BenchmarkEvalFastTree(b *testing.B)    { benchmark(b, "delay > 15 && (status != 'x' || paid)") }
+func BenchmarkEvalFastIn(b *testing.B)      { benchmark(b, "status in ['a', 'b', 'späť']") }
 func BenchmarkEvalCEL(b *testing.B)         { benchmark(b, "delay + 1 > 15") }
 func BenchmarkEvalArithmetic(b *testing.B)  { benchmark(b, "delay * 1.5 + total") }
 func BenchmarkEvalConditional(b *testing.B) { benchmark(b, "delay > 15 ? delay : 0") }

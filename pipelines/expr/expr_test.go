@@ -106,6 +106,8 @@ func TestValues(t *testing.T) {
 		"ordered_at + duration('1h')": `timestamp "2001-02-03T05:05:06.789123Z"`, "ordered_at > timestamp('2001-02-03T00:00:00Z')": "boolean true",
 		"(ordered_at - day).getSeconds()": "int64 981259506", "day < ordered_at": "boolean true", "day + duration('0s')": `timestamp "1969-12-31T00:00:00Z"`,
 		"ordered_at + duration('999ns')": `timestamp "2001-02-03T04:05:06.789123Z"`, "day - duration('1ns')": `timestamp "1969-12-30T23:59:59.999999Z"`,
+		"ordered_at >= timestamp('2001-02-03T05:05:06.789123+01:00')": "boolean true", "ordered_at == timestamp('2001-02-03T04:05:06.789123Z')": "boolean true",
+		"ordered_at < timestamp('2001-02-03T04:05:06.789123001Z')": "boolean true", "timestamp('2001-02-04T00:00:00Z') > ordered_at": "boolean true",
 		"ordered_at.getMilliseconds()": "int64 789", "timestamp(delay)": `timestamp "1970-01-01T00:00:20Z"`, "timestamp(delay * 1000000000000)": "error", "int(ordered_at)": "int64 981173106",
 		// Lists.
 		"counts[1]": "int64 2", "counts[2]": "error", "items[0] + items[2]": `string "ab"`, "items[1]": "null", "items + ['z']": `list<string> ["a",null,"b","z"]`,

@@ -6,8 +6,10 @@ import (
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
 
 	"anabranch.dev/anabranch/schemas/definition"
+	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
 
@@ -38,7 +40,7 @@ func truthOf(b bool) truth {
 type shape uint8
 
 const (
-	compareInt    shape = iota // an Int64 field with n
+	compareInt    shape = iota // an Int64, Bool or Timestamp field with n
 	compareFloat               // a Float64 field with f
 	compareAsReal              // an Int64 field, converted, with f
 	compareText                // a String or Bytes field with b
@@ -50,8 +52,9 @@ const (
 )
 
 // test is a condition that reads fields directly: comparisons of a field with
-// a literal, null tests, boolean fields, and these joined by !, && and ||. It
-// means exactly what CEL means by the same tree.
+// a literal, membership in a short list of literals, null tests, boolean
+// fields, and these joined by !, && and ||. It means exactly what CEL means by
+// the same tree.
 type test struct {
 	shape shape
 	kind  value.Kind // of the field
@@ -157,7 +160,34 @@ func fastTest(e ast.Expr, fields []definition.Field) *test {
 	if on, ok := answers[call.FunctionName()]; ok {
 		return fastComparison(on, args[0], args[1], fields)
 	}
+	if call.FunctionName() == operators.In && args[1].Kind() == ast.ListKind {
+		return fastMember(args[0], args[1].AsList().Elements(), fields)
+	}
 	return nil
+}
+
+// maxMembers is the longest list that is searched item by item; CEL hashes
+// longer ones.
+const maxMembers = 16
+
+// fastMember is x == a || x == b || ... for x in [a, b, ...].
+func fastMember(x ast.Expr, items []ast.Expr, fields []definition.Field) *test {
+	if len(items) == 0 || len(items) > maxMembers {
+		return nil
+	}
+	var all *test
+	for _, item := range items {
+		one := fastComparison(answers[operators.Equals], x, item, fields)
+		switch {
+		case one == nil:
+			return nil
+		case all == nil:
+			all = one
+		default:
+			all = &test{shape: orShape, l: all, r: one}
+		}
+	}
+	return all
 }
 
 // answers are what an operator says of less, equal and greater.
@@ -193,11 +223,12 @@ func fastName(name string, fields []definition.Field) *test {
 
 // fastComparison handles field OP literal and literal OP field.
 func fastComparison(on [3]truth, l, r ast.Expr, fields []definition.Field) *test {
-	if l.Kind() == ast.LiteralKind {
+	if constant(l) != nil {
 		l, r = r, l
 		on[0], on[2] = on[2], on[0]
 	}
-	if r.Kind() != ast.LiteralKind {
+	against := constant(r)
+	if against == nil {
 		return nil
 	}
 	converted := false
@@ -209,15 +240,35 @@ func fastComparison(on [3]truth, l, r ast.Expr, fields []definition.Field) *test
 	}
 	i := number(l.AsIdent()[2:])
 	t := &test{on: on, field: i, kind: fields[i].Type.Kind}
-	if !t.against(r, converted) {
+	if !t.against(against, converted) {
 		return nil
 	}
 	return t
 }
 
+// constant is the value of a literal or of timestamp('...'), or nil.
+func constant(e ast.Expr) ref.Val {
+	switch e.Kind() {
+	case ast.LiteralKind:
+		return e.AsLiteral()
+	case ast.CallKind:
+		call := e.AsCall()
+		if call.FunctionName() != "timestamp" || call.Args()[0].Kind() != ast.LiteralKind {
+			return nil
+		}
+		if s, ok := call.Args()[0].AsLiteral().(types.String); ok {
+			return s.ConvertToType(types.TimestampType)
+		}
+	}
+	return nil
+}
+
 // against sets the literal and reports whether the comparison is a fast one.
-func (t *test) against(literal ast.Expr, converted bool) bool {
-	switch x := literal.AsLiteral().(type) {
+func (t *test) against(literal ref.Val, converted bool) bool {
+	switch x := literal.(type) {
+	case types.Timestamp:
+		t.shape, t.n = compareInt, int64(stamp.FromTime(x.Time))
+		return t.kind == value.Timestamp && x.Nanosecond()%1000 == 0
 	case types.Int:
 		t.shape, t.n = compareInt, int64(x)
 		return t.kind == value.Int64 && !converted

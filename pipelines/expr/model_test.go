@@ -3,12 +3,13 @@ package expr
 import (
 	"fmt"
 	"math"
-	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"anabranch.dev/anabranch/schemas/definition"
+	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
 
@@ -20,6 +21,7 @@ var modelFields = []definition.Field{
 	{Name: "d0", Type: value.Of(value.Float64)}, {Name: "d1", Type: value.Of(value.Float64), Nullable: true},
 	{Name: "s0", Type: value.Of(value.String)}, {Name: "s1", Type: value.Of(value.String), Nullable: true},
 	{Name: "b0", Type: value.Of(value.Bool)}, {Name: "b1", Type: value.Of(value.Bool), Nullable: true},
+	{Name: "t0", Type: value.Of(value.Timestamp)}, {Name: "t1", Type: value.Of(value.Timestamp), Nullable: true},
 }
 
 // outcome is a value (int64, float64, string, bool), a null or a failure.
@@ -58,13 +60,7 @@ func leaf(t *rapid.T, kind value.Kind) tree {
 		}}
 	}
 	v := literal(t, kind)
-	text := map[value.Kind]func() string{
-		value.Int64:   func() string { return strconv.FormatInt(v.(int64), 10) },
-		value.Float64: func() string { return string(value.AppendFloat(nil, v.(float64))) },
-		value.String:  func() string { return "'" + v.(string) + "'" },
-		value.Bool:    func() string { return strconv.FormatBool(v.(bool)) },
-	}[kind]()
-	return tree{kind, text, func([]value.Value) outcome { return of(v) }}
+	return tree{kind, spelled(v), func([]value.Value) outcome { return of(v) }}
 }
 
 func literal(t *rapid.T, kind value.Kind) any {
@@ -75,6 +71,8 @@ func literal(t *rapid.T, kind value.Kind) any {
 		return rapid.SampledFrom([]float64{0, 1, -1, 0.5, 2, 10, -2.75, 1e308, 1e-300, 1 << 53}).Draw(t, "double")
 	case value.String:
 		return rapid.SampledFrom([]string{"", "a", "b", "ab", "ä"}).Draw(t, "string")
+	case value.Timestamp:
+		return rapid.SampledFrom([]stamp.Micros{stamp.MinMicros, -1, 0, 1, stamp.Day, stamp.MaxMicros}).Draw(t, "time")
 	}
 	return rapid.Bool().Draw(t, "bool")
 }
@@ -324,6 +322,8 @@ func drawEvent(t *rapid.T) []value.Value {
 			event[i] = value.Text(v)
 		case bool:
 			event[i] = value.BoolOf(v)
+		case stamp.Micros:
+			event[i] = value.Time(v)
 		}
 	}
 	return event
@@ -407,6 +407,19 @@ func TestFastPathMeansWhatCELMeans(t *testing.T) {
 	}
 }
 
+// spelled is a literal in CEL.
+func spelled(v any) string {
+	switch v := v.(type) {
+	case float64:
+		return string(value.AppendFloat(nil, v))
+	case string:
+		return "'" + v + "'"
+	case stamp.Micros:
+		return "timestamp('" + v.String() + "')"
+	}
+	return fmt.Sprint(v)
+}
+
 // growFast draws a condition that the fast path must take.
 func growFast(t *rapid.T, depth int) string {
 	if depth > 0 {
@@ -427,16 +440,11 @@ func growFast(t *rapid.T, depth int) string {
 	if kind == value.Int64 || kind == value.Float64 {
 		kind = rapid.SampledFrom([]value.Kind{value.Int64, value.Float64}).Draw(t, "literal")
 	}
-	var text string
-	switch v := literal(t, kind).(type) {
-	case float64:
-		text = string(value.AppendFloat(nil, v))
-	case string:
-		text = "'" + v + "'"
-	default:
-		text = fmt.Sprint(v)
+	if kind != value.Timestamp && rapid.IntRange(0, 4).Draw(t, "list") == 0 {
+		items := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return spelled(literal(t, kind)) }), 1, maxMembers).Draw(t, "items")
+		return modelFields[i].Name + " in [" + strings.Join(items, ", ") + "]"
 	}
-	op := rapid.SampledFrom(ops).Draw(t, "op")
+	text, op := spelled(literal(t, kind)), rapid.SampledFrom(ops).Draw(t, "op")
 	if rapid.Bool().Draw(t, "turned") {
 		return text + " " + op + " " + modelFields[i].Name
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	maxNesting = 64        // of parentheses, calls and operators
-	costLimit  = 1_000_000 // of one evaluation, in CEL's units: about one a step
+	maxNesting = 250     // of rules of the grammar: operators in a row, calls, brackets
+	costLimit  = 250_000 // of one evaluation of loops, in CEL's units: about one a step, under half a second
 )
 
 // base is the language: CEL's standard library without has() and type
@@ -73,7 +73,7 @@ func (e *Expr) plan(c *checker, tree *cel.Ast) error {
 		options = append(options, cel.CostTracking(scanCost{}), cel.CostLimit(costLimit))
 	}
 	if e.program, err = env.Program(checked, options...); err != nil {
-		return fmt.Errorf("cannot be planned: %w", err)
+		return fmt.Errorf("a constant in it fails: %w", err)
 	}
 	e.adopt(c, tree.NativeRep().Expr())
 	return e.settle()
@@ -132,6 +132,9 @@ func firstIssue(issues *cel.Issues) error {
 		hint = "; and is &&"
 	case strings.Contains(msg, "token recognition error at: '|"):
 		hint = "; or is ||"
+	}
+	if all[0].Location.Column() < 0 {
+		return errors.New(oneLine(msg))
 	}
 	return fmt.Errorf("column %d: %s%s", all[0].Location.Column()+1, oneLine(msg), hint)
 }
