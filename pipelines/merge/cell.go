@@ -58,12 +58,15 @@ func (p parts) mark(k value.Kind) parts {
 
 func (p parts) equal(q parts) bool { return p.n == q.n && bytes.Equal(p.b, q.b) }
 
-// compare is any total order that agrees with equal.
-func (p parts) compare(q parts) int {
-	if c := cmp.Compare(p.n, q.n); c != 0 {
-		return c
+// compare is value.Compare of two values of type c.
+func (c cellType) compare(p, q *parts) int {
+	switch c.kind {
+	case value.Bool, value.Int64, value.Date, value.Timestamp:
+		return cmp.Compare(p.n, q.n)
+	case value.String, value.Bytes:
+		return bytes.Compare(p.b, q.b)
 	}
-	return bytes.Compare(p.b, q.b)
+	return value.Compare(p.value(c), q.value(c))
 }
 
 // set copies q into p, reusing p's buffer.

@@ -85,24 +85,80 @@ func word(group []byte) uint32 {
 
 func (s *distinct) Combine(o State) {
 	d := same[*distinct](o)
-	if !d.dense {
+	switch {
+	case !d.dense && !s.dense:
+		s.union(d.hashes)
+	case !d.dense:
 		for _, h := range d.hashes {
-			s.see(h)
+			s.register(h)
 		}
-		return
+	case !s.dense && len(s.hashes) == 0:
+		s.registers, s.dense = append(s.registers[:0], d.registers...), true
+	default:
+		if !s.dense {
+			s.thicken()
+		}
+		raiseAll(s.registers, d.registers)
 	}
-	if !s.dense {
+}
+
+// union merges ascending hashes into the state's, from the greatest down.
+func (s *distinct) union(more []uint64) {
+	n := len(s.hashes) + len(more) - common(s.hashes, more)
+	i, j := len(s.hashes)-1, len(more)-1
+	s.hashes = slices.Grow(s.hashes, n-len(s.hashes))[:n]
+	for k := n - 1; j >= 0; k-- {
+		switch {
+		case i >= 0 && s.hashes[i] > more[j]:
+			s.hashes[k], i = s.hashes[i], i-1
+		case i >= 0 && s.hashes[i] == more[j]:
+			s.hashes[k], i, j = more[j], i-1, j-1
+		default:
+			s.hashes[k], j = more[j], j-1
+		}
+	}
+	if n > s.exactLimit() {
 		s.thicken()
 	}
-	for i := 0; i < len(d.registers); i += 3 {
-		w := word(d.registers[i : i+3])
-		if w == word(s.registers[i:i+3]) {
-			continue
-		}
-		for j := range 4 {
-			s.raise(i/3*4+j, uint8(w>>(6*j)&63))
+}
+
+// common is how many hashes two ascending lists share.
+func common(a, b []uint64) int {
+	n := 0
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			a = a[1:]
+		case a[0] > b[0]:
+			b = b[1:]
+		default:
+			a, b, n = a[1:], b[1:], n+1
 		}
 	}
+	return n
+}
+
+// raiseAll raises each register of a to that of b, eight at a time.
+func raiseAll(a, b []byte) {
+	for i := 0; i < len(a); i += 6 {
+		x, y := a[i:i+6], b[i:i+6]
+		u := uint64(binary.LittleEndian.Uint32(x)) | uint64(binary.LittleEndian.Uint16(x[4:]))<<32
+		v := uint64(binary.LittleEndian.Uint32(y)) | uint64(binary.LittleEndian.Uint16(y[4:]))<<32
+		const even = 0x3f | 0x3f<<12 | 0x3f<<24 | 0x3f<<36
+		u = greater(u&even, v&even) | greater(u>>6&even, v>>6&even)<<6
+		binary.LittleEndian.PutUint32(x, uint32(u))
+		binary.LittleEndian.PutUint16(x[4:], uint16(u>>32))
+	}
+}
+
+// greater is the greater of each pair of four 6-bit fields, 12 bits apart. The
+// bit above a field survives the subtraction where u's is not the less.
+func greater(u, v uint64) uint64 {
+	const above = 1<<6 | 1<<18 | 1<<30 | 1<<42
+	kept := (u | above) - v&^above
+	kept &= above
+	kept -= kept >> 6
+	return u&kept | v&^kept
 }
 
 func (s *distinct) Reset() { s.hashes, s.registers, s.dense = s.hashes[:0], s.registers[:0], false }
@@ -117,14 +173,24 @@ func (s *distinct) Value() value.Value {
 		return value.Int(int64(len(s.hashes)))
 	}
 	var histogram [64]uint32
+	s.count(&histogram)
+	return value.Int(estimate(&histogram, int(s.precision)))
+}
+
+// count counts the registers of each height. Neighbours count apart, so that
+// one need not wait for the other.
+func (s *distinct) count(histogram *[64]uint32) {
+	var apart [4][64]uint32
 	for i := 0; i < len(s.registers); i += 3 {
 		w := word(s.registers[i : i+3])
-		histogram[w&63]++
-		histogram[w>>6&63]++
-		histogram[w>>12&63]++
-		histogram[w>>18&63]++
+		apart[0][w&63]++
+		apart[1][w>>6&63]++
+		apart[2][w>>12&63]++
+		apart[3][w>>18&63]++
 	}
-	return value.Int(estimate(&histogram, int(s.precision)))
+	for k := range histogram {
+		histogram[k] = apart[0][k] + apart[1][k] + apart[2][k] + apart[3][k]
+	}
 }
 
 // Leading numbers of the bytes: 0 is empty, 1 is registers, n+1 is n hashes.

@@ -99,7 +99,7 @@ func (s *latest) Decode(b []byte, base Order) (int, error) {
 	r := reader{b: b}
 	tag := r.uvarint()
 	var o Order
-	var v value.Value
+	var p parts
 	if tag > uint64(tagValue) {
 		r.fail("bad tag")
 	}
@@ -110,20 +110,15 @@ func (s *latest) Decode(b []byte, base Order) (int, error) {
 		}
 	}
 	if tag == uint64(tagValue) {
-		v = r.content(s.cell)
+		p = r.parts(s.cell)
 	}
 	if r.err == nil {
-		s.replace(latestTag(tag), o, v)
+		s.place(o)
+		if s.tag = latestTag(tag); s.tag == tagValue {
+			s.parts.set(p)
+		}
 	}
 	return r.done(s.name())
-}
-
-func (s *latest) replace(tag latestTag, o Order, v value.Value) {
-	s.place(o)
-	if s.tag = tag; tag == tagValue {
-		var buf [64]byte
-		s.parts.set(take(v, buf[:0]))
-	}
 }
 
 func (s *latest) name() string {

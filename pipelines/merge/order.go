@@ -90,6 +90,10 @@ func (r *reader) uvarint() uint64 {
 	if r.err != nil {
 		return 0
 	}
+	if r.at < len(r.b) && r.b[r.at] < 0x80 {
+		r.at++
+		return uint64(r.b[r.at-1])
+	}
 	u, n, err := value.Uvarint(r.b[r.at:])
 	if err != nil {
 		r.fail(err.Error())
@@ -157,6 +161,19 @@ func (r *reader) gap(ref stamp.Micros) stamp.Micros {
 		r.fail("event time out of range")
 	}
 	return t
+}
+
+// parts reads what parts.append wrote; they share the input.
+func (r *reader) parts(c cellType) parts {
+	start := r.at
+	switch c.kind {
+	case value.Int64, value.Date, value.Timestamp:
+		return parts{n: unzigzag(r.uvarint())}
+	case value.List:
+		r.content(c)
+		return parts{b: r.b[start:r.at]}
+	}
+	return take(r.content(c), nil)
 }
 
 // content reads a value of type c without its kind; it shares the input.

@@ -15,7 +15,7 @@ type recent struct {
 
 func (s *recent) Add(in Input)    { s.touches.add(in.Order, in.X, false) }
 func (s *recent) Combine(o State) { s.touches.combine(&same[*recent](o).touches) }
-func (s *recent) Reset()          { s.touches.items = s.touches.items[:0] }
+func (s *recent) Reset()          { s.touches.reset() }
 
 func (s *recent) Size() int {
 	return int(unsafe.Sizeof(*s)) + s.touches.size() + cap(s.out)*int(unsafe.Sizeof(value.Value{}))
@@ -24,8 +24,9 @@ func (s *recent) Size() int {
 // Value is the list of items, newest first.
 func (s *recent) Value() value.Value {
 	s.out = s.out[:0]
-	for i := len(s.touches.items) - 1; i >= 0; i-- {
-		s.out = append(s.out, s.touches.items[i].parts.value(s.touches.cell))
+	l := &s.touches
+	for p := l.newest; p != none; p = l.items[p].older {
+		s.out = append(s.out, l.items[p].parts.value(l.cell))
 	}
 	return value.Items(s.out...)
 }
@@ -41,7 +42,7 @@ func (s *recent) AppendSince(dst []byte, base Order, after int64) []byte {
 
 func (s *recent) Decode(b []byte, base Order) (int, error) {
 	r := reader{b: b}
-	s.touches.decode(&r, base)
+	s.touches.decode(&r, base, false)
 	return r.done(Recent)
 }
 

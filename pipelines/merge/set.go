@@ -19,7 +19,7 @@ type set struct {
 func (s *set) Add(in Input) { s.touches.add(in.Order, in.X, in.Remove) }
 
 func (s *set) Combine(o State) { s.touches.combine(&same[*set](o).touches) }
-func (s *set) Reset()          { s.touches.items = s.touches.items[:0] }
+func (s *set) Reset()          { s.touches.reset() }
 
 func (s *set) Size() int {
 	return int(unsafe.Sizeof(*s)) + s.touches.size() + cap(s.out)*int(unsafe.Sizeof(value.Value{}))
@@ -27,13 +27,18 @@ func (s *set) Size() int {
 
 // Value is the sorted list of the elements whose last operation is an add.
 func (s *set) Value() value.Value {
-	s.out = s.out[:0]
-	for i := range s.touches.items {
-		if t := &s.touches.items[i]; !t.removed {
-			s.out = append(s.out, t.parts.value(s.touches.cell))
+	var buf [fewItems]place
+	l, added := &s.touches, buf[:0]
+	for i := range l.items {
+		if !l.items[i].removed() {
+			added = append(added, place(i))
 		}
 	}
-	slices.SortFunc(s.out, value.Compare)
+	slices.SortFunc(added, func(a, b place) int { return l.cell.compare(&l.items[a].parts, &l.items[b].parts) })
+	s.out = s.out[:0]
+	for _, p := range added {
+		s.out = append(s.out, l.items[p].parts.value(l.cell))
+	}
 	return value.Items(s.out...)
 }
 
@@ -48,7 +53,7 @@ func (s *set) AppendSince(dst []byte, base Order, after int64) []byte {
 
 func (s *set) Decode(b []byte, base Order) (int, error) {
 	r := reader{b: b}
-	s.touches.decode(&r, base)
+	s.touches.decode(&r, base, true)
 	return r.done(Set)
 }
 

@@ -190,9 +190,9 @@ func (s Spec) New() State {
 	case First:
 		return &latest{cell: typeOf(s.Input), first: true}
 	case Recent:
-		return &recent{touches: newTouches(s.Input, s.K, false)}
+		return &recent{touches: newTouches(s.Input, s.K)}
 	case Set:
-		return &set{touches: newTouches(s.Input, s.Max, true)}
+		return &set{touches: newTouches(s.Input, s.Max)}
 	case ApproxDistinct:
 		return &distinct{precision: uint8(s.Precision)}
 	}

@@ -94,7 +94,8 @@ func TestTouchesRefuse(t *testing.T) {
 	spec := Spec{Kind: Recent, Input: text, K: 2}
 	for _, c := range []struct{ bytes, why string }{
 		{"03", "3 items, of at most 2"},
-		{"01", "at 1: bad varint"},
+		{"01", "1 items, of at most 2, in 0 bytes"},
+		{"01" + "80808080", "at 1: bad varint"},
 		{"01" + "000000" + "05" + "61", "torn string"},
 		{"01" + "000000" + "01" + "ff", "string is not UTF-8"},
 		{"01" + "000200" + "0161", "removed"},

@@ -82,8 +82,11 @@ func touchCases() []Case {
 			Case{Spec: merge.Spec{Kind: merge.Recent, Input: in, K: k}, Draw: Of(Values(in)), Want: WantRecent(k)},
 			Case{Spec: merge.Spec{Kind: merge.Set, Input: in, Max: k + 1, Remove: true}, Draw: addOrRemove(Values(in)), Want: WantSet(k + 1)})
 	}
-	text := value.Of(value.String)
+	text, whole := value.Of(value.String), value.Of(value.Int64)
+	many := rapid.Custom(func(t *rapid.T) value.Value { return value.Int(rapid.Int64Range(0, 60).Draw(t, "n")) })
 	return append(cases,
+		Case{Spec: merge.Spec{Kind: merge.Recent, Input: whole, K: 18}, Draw: Of(many), Want: WantRecent(18)},
+		Case{Spec: merge.Spec{Kind: merge.Set, Input: whole, Max: 20, Remove: true}, Draw: addOrRemove(many), Want: WantSet(20)},
 		Case{Spec: merge.Spec{Kind: merge.Recent, Input: text, K: 10}, Draw: Of(Values(text)), Want: WantRecent(10)},
 		Case{Spec: merge.Spec{Kind: merge.Set, Input: text, Max: 1000}, Draw: Of(Values(text)), Want: WantSet(1000)})
 }
