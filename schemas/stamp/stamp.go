@@ -28,5 +28,8 @@ func Next(prev Stamp, appendMillis int64) Stamp {
 // Millis is the physical part of s in milliseconds since the epoch.
 func (s Stamp) Millis() int64 { return int64(s >> LogicalBits) }
 
+// Micros is the physical part of s as a point in time.
+func (s Stamp) Micros() Micros { return FromMillis(s.Millis()) }
+
 // Logical is the counter part of s.
 func (s Stamp) Logical() uint16 { return uint16(s) }

@@ -1,0 +1,388 @@
+package mirror
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"anabranch.dev/anabranch/connectors/kafka"
+	"anabranch.dev/anabranch/connectors/link"
+	"anabranch.dev/anabranch/materializer/state"
+	"anabranch.dev/anabranch/materializer/worker"
+	"anabranch.dev/anabranch/pipelines/round"
+	"anabranch.dev/anabranch/schemas/definition"
+	"anabranch.dev/anabranch/schemas/position"
+	"anabranch.dev/anabranch/schemas/stamp"
+)
+
+// Config is what one mirror needs. Everything stays the caller's, who closes it
+// after Run has returned.
+type Config struct {
+	Region *worker.Region
+	Name   string        // of the own region
+	Peer   string        // the region to send to
+	Remote *kafka.Client // the peer's Kafka, dialled over Link
+	Local  *kafka.Client // the own region's Kafka
+	Link   *link.Link    // counts the bytes; nil: they are not counted and the budget is not kept
+	Store  *state.Store
+
+	// Interval is the shortest time between two waves. Default 250 ms.
+	Interval time.Duration
+	// CloseEvery is how often the peer hears up to when the logs are closed if
+	// there is nothing else to send. Default 500 ms.
+	CloseEvery time.Duration
+	// BytesPerSecond is the budget of the link, framing included. 0: unlimited.
+	BytesPerSecond int64
+	Log            *slog.Logger
+}
+
+// pieceBytes is about how large a piece of a round grows before compression.
+const pieceBytes = 256 << 10
+
+// Mirror sends to one peer.
+type Mirror struct {
+	cfg    Config
+	budget *link.Budget
+	epoch  uint64
+
+	// Owned by the goroutine of waves.
+	lanes   map[laneKey]*lane
+	rounds  uint64
+	charged int64
+	closed  time.Time
+
+	mu     sync.Mutex
+	reset  map[laneKey]int64 // repairs asked for: from which offset
+	status Status
+}
+
+// Status says what a mirror has done since its start.
+type Status struct {
+	Peer         string `json:"peer"`
+	Waves        int64  `json:"waves"`
+	Rounds       int64  `json:"rounds"`
+	Pieces       int64  `json:"pieces"`
+	PayloadBytes int64  `json:"payload_bytes"` // of pieces, before compression
+	WireBytes    int64  `json:"wire_bytes"`    // both directions, framing included
+	Repairs      int64  `json:"repairs"`
+	Error        string `json:"error,omitempty"` // the last trouble, empty once it is over
+}
+
+type laneKey struct {
+	instance  string
+	partition int32
+}
+
+// lane is how far one view's partition was sent.
+type lane struct {
+	view   *state.View // the one that remembers changed keys for us
+	linked bool
+	lo     position.Mark
+}
+
+// New makes a mirror; nothing runs yet.
+func New(cfg Config) *Mirror {
+	if cfg.Interval == 0 {
+		cfg.Interval = 250 * time.Millisecond
+	}
+	if cfg.CloseEvery == 0 {
+		cfg.CloseEvery = 500 * time.Millisecond
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg.Log = cfg.Log.With("peer", cfg.Peer)
+	return &Mirror{
+		cfg: cfg, budget: link.NewBudget(cfg.BytesPerSecond, cfg.BytesPerSecond/4),
+		lanes: map[laneKey]*lane{}, reset: map[laneKey]int64{}, status: Status{Peer: cfg.Peer},
+	}
+}
+
+// Run sends until ctx ends.
+func (m *Mirror) Run(ctx context.Context) error {
+	for m.cfg.Region.Live().Project == nil {
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return nil
+		}
+	}
+	if err := m.nextEpoch(); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return m.waves(ctx) })
+	group.Go(func() error { return m.repairs(ctx) })
+	if m.cfg.Region.Live().Project.Regions[0] == m.cfg.Name {
+		group.Go(func() error { return m.copyRegistry(ctx) })
+	}
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// nextEpoch counts the starts of this mirror, so that a receiver can tell a
+// round of a former life.
+func (m *Mirror) nextEpoch() error {
+	name := "mirror/epoch/" + m.cfg.Peer
+	b, err := m.cfg.Store.Noted(name)
+	if err != nil {
+		return err
+	}
+	if len(b) == 8 {
+		m.epoch = binary.BigEndian.Uint64(b)
+	}
+	m.epoch++
+	return m.cfg.Store.Note(name, binary.BigEndian.AppendUint64(nil, m.epoch))
+}
+
+// Status describes the mirror now.
+func (m *Mirror) Status() Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.status
+	if m.cfg.Link != nil {
+		s.WireBytes = m.cfg.Link.WireBytes()
+	}
+	return s
+}
+
+func (m *Mirror) note(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.status.Error = ""
+	if err != nil {
+		m.status.Error = err.Error()
+	}
+}
+
+// waves sends one wave after the other until ctx ends.
+func (m *Mirror) waves(ctx context.Context) error {
+	wait := m.cfg.Interval
+	for {
+		if err := pause(ctx, max(wait, m.budget.Wait(time.Now()))); err != nil {
+			return err
+		}
+		wait = m.cfg.Interval
+		err := m.wave(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		m.note(err)
+		if err != nil {
+			m.cfg.Log.Warn("wave failed", "error", err)
+			wait = max(time.Second, m.cfg.Interval)
+		}
+		m.charge()
+	}
+}
+
+// charge takes what has crossed the link since the last wave off the budget.
+func (m *Mirror) charge() {
+	if m.cfg.Link == nil {
+		return
+	}
+	now := m.cfg.Link.WireBytes()
+	m.budget.Take(now-m.charged, time.Now())
+	m.charged = now
+}
+
+// sent is a round that is under way.
+type sent struct {
+	key laneKey
+	hi  position.Mark
+}
+
+// wave takes a round from every lane that moved and sends all of them.
+func (m *Mirror) wave(ctx context.Context) error {
+	if !m.cfg.Region.Live().Project.HasRegion(m.cfg.Peer) {
+		return nil
+	}
+	m.repair()
+	records, under, err := m.gather(ctx)
+	if err != nil {
+		return err
+	}
+	closings := m.closings(len(under) > 0)
+	if closings != nil {
+		records = append(records, *closings)
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	if _, err := m.cfg.Remote.Produce(ctx, records); err != nil {
+		for _, s := range under {
+			m.lanes[s.key].linked = false
+		}
+		return err
+	}
+	return m.acknowledged(under)
+}
+
+func (m *Mirror) acknowledged(under []sent) error {
+	for _, s := range under {
+		m.lanes[s.key].lo = s.hi
+		if err := m.cfg.Store.Note(m.noteName(s.key), binary.BigEndian.AppendUint64(nil, uint64(s.hi.Next))); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.status.Waves++
+	m.status.Rounds += int64(len(under))
+	return nil
+}
+
+func (m *Mirror) noteName(k laneKey) string {
+	return fmt.Sprintf("mirror/sent/%s/%s/%d", m.cfg.Peer, k.instance, k.partition)
+}
+
+// gather takes the rounds of all lanes that moved since they were last sent.
+func (m *Mirror) gather(ctx context.Context) ([]kafka.Record, []sent, error) {
+	var records []kafka.Record
+	var under []sent
+	src := position.Source{Origin: m.cfg.Name, Incarnation: 1}
+	live := m.cfg.Region.Live()
+	for name, l := range m.cfg.Region.Lanes() {
+		v := live.Project.View(name)
+		if v == nil || !v.MayHold(m.cfg.Peer) {
+			continue
+		}
+		for _, shard := range l.View.Shards {
+			key := laneKey{l.View.Instance, shard.Partition()}
+			ln, err := m.lane(ctx, key, l, src)
+			if err != nil {
+				return nil, nil, m.abandon(under, err)
+			}
+			if shard.Mark(src).Next <= ln.lo.Next {
+				continue
+			}
+			head := round.Header{
+				View: name, Instance: l.View.Instance, Source: src, Partition: key.partition,
+				Epoch: m.epoch, Round: m.nextRound(), Lo: ln.lo, Catalogue: live.Catalogue,
+			}
+			topic := definition.DeltaTopic(live.Project.Name, l.View.Prog.Stream.Name, m.cfg.Name)
+			recs, hi, err := m.take(ctx, l, head, topic)
+			if err != nil {
+				ln.linked = false
+				return nil, nil, m.abandon(under, err)
+			}
+			if len(recs) > 0 {
+				records, under = append(records, recs...), append(under, sent{key, hi})
+			}
+		}
+	}
+	return records, under, nil
+}
+
+// abandon marks lanes whose round will not be sent: their changed keys are
+// looked for anew.
+func (m *Mirror) abandon(under []sent, err error) error {
+	for _, s := range under {
+		m.lanes[s.key].linked = false
+	}
+	return err
+}
+
+func (m *Mirror) nextRound() uint64 { m.rounds++; return m.rounds }
+
+// take has the owner of a shard cut a round.
+func (m *Mirror) take(ctx context.Context, l worker.Lane, head round.Header, topic string) ([]kafka.Record, position.Mark, error) {
+	var pieces [][]byte
+	err := l.Do(ctx, head.Partition, func(s *state.Shard) error {
+		var err error
+		head, pieces, err = s.Round(m.cfg.Peer, head, pieceBytes)
+		return err
+	})
+	if err != nil {
+		return nil, position.Mark{}, err
+	}
+	records := make([]kafka.Record, len(pieces))
+	total := 0
+	for i, b := range pieces {
+		records[i] = kafka.Record{Topic: topic, Partition: head.Partition, Value: b}
+		total += len(b)
+	}
+	m.mu.Lock()
+	m.status.Pieces += int64(len(pieces))
+	m.status.PayloadBytes += int64(total)
+	m.mu.Unlock()
+	return records, head.Hi, nil
+}
+
+// lane finds how far a view's partition was sent; at first, and after trouble,
+// it has the shard look for what changed since.
+func (m *Mirror) lane(ctx context.Context, key laneKey, l worker.Lane, src position.Source) (*lane, error) {
+	ln := m.lanes[key]
+	if ln == nil {
+		ln = &lane{}
+		b, err := m.cfg.Store.Noted(m.noteName(key))
+		if err != nil {
+			return nil, err
+		}
+		if len(b) == 8 {
+			ln.lo.Next = int64(binary.BigEndian.Uint64(b))
+		}
+		m.lanes[key] = ln
+	}
+	if ln.linked && ln.view == l.View {
+		return ln, nil
+	}
+	err := l.Do(ctx, key.partition, func(s *state.Shard) error { return s.Link(m.cfg.Peer, src, ln.lo) })
+	if err != nil {
+		return nil, err
+	}
+	ln.view, ln.linked = l.View, true
+	return ln, nil
+}
+
+// closings is a record of the latest closings of the own logs, if it is time
+// or a round is leaving anyway.
+func (m *Mirror) closings(leaving bool) *kafka.Record {
+	if !leaving && time.Since(m.closed) < m.cfg.CloseEvery {
+		return nil
+	}
+	p := m.cfg.Region.Live().Project
+	var list []state.Closing
+	for i := range p.Streams {
+		src := position.Source{Origin: m.cfg.Name, Incarnation: 1}
+		if c, ok := m.cfg.Region.Closings().Latest(p.Streams[i].Name, src); ok {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	m.closed = time.Now()
+	return &kafka.Record{Topic: definition.ClosedTopic(p.Name), Value: worker.AppendClosings(nil, list)}
+}
+
+// repair applies what receivers asked for: rounds from where they stand.
+func (m *Mirror) repair() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, next := range m.reset {
+		if ln := m.lanes[key]; ln != nil && next < ln.lo.Next {
+			ln.lo, ln.linked = position.Mark{Next: next, Stamp: stamp.Stamp(0)}, false
+			m.status.Repairs++
+		}
+		delete(m.reset, key)
+	}
+}
+
+// pause waits for d or for the end of ctx, whose error it returns.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

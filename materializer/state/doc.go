@@ -1,0 +1,18 @@
+// Package state is the online store of one region: rows of feature views in a
+// bounded memory tier over Pebble, and the frontier that says what is in them.
+//
+// Contract. A [View] is one instance of a feature view, cut into [Shard]s, one
+// a partition. One goroutine owns a shard: it alone folds, absorbs and flushes.
+// Rows and frontier change together for readers (one lock per shard) and on
+// disk (one batch per flush), so what is read at a frontier is exactly what was
+// folded up to it. A flush needs no fsync: the log is the journal, and after a
+// crash the fold resumes from the frontier that the store holds.
+//
+// Concurrency: readers use [View.Read], [View.Age], [View.Frontier] and
+// [View.Wait] from any goroutine; everything that changes a shard belongs to
+// its owner.
+//
+// Errors are of the disk or of bytes that do not decode; the owner stops its
+// shard and says so. Not here: where records come from (materializer/worker),
+// what they mean (pipelines/fold). The keys and values on disk are FORMAT.md §6.
+package state

@@ -1,0 +1,114 @@
+package state
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"anabranch.dev/anabranch/pipelines/fold"
+	"anabranch.dev/anabranch/pipelines/round"
+	"anabranch.dev/anabranch/schemas/position"
+)
+
+// Scan flushes and then calls fn with each row of the shard, in order of keys,
+// and its canonical bytes. Neither may be kept.
+func (s *Shard) Scan(fn func(key, bytes []byte) error) error {
+	if err := s.Flush(); err != nil {
+		return err
+	}
+	prefix := s.space.prefix(tagRow)
+	it, err := s.view.store.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: end(prefix)})
+	if err != nil {
+		return fmt.Errorf("scan view %s: %w", s.view.Name, err)
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		if err := fn(it.Key()[len(prefix):], it.Value()); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// Digest adds the shard's rows to h and returns how many there are. Shards at
+// equal frontiers add the same bytes, in whatever region and however they came
+// by them.
+func (s *Shard) Digest(h hash.Hash) (int, error) {
+	n := 0
+	err := s.Scan(func(key, bytes []byte) error {
+		n++
+		sum := sha256.Sum256(bytes)
+		fmt.Fprintf(h, "%d %d:", s.partition, len(key))
+		h.Write(key)
+		h.Write(sum[:])
+		return nil
+	})
+	return n, err
+}
+
+// Link begins to remember, for a link by name, which keys change, and marks
+// all rows that changed at or beyond lo as changed for it.
+func (s *Shard) Link(name string, src position.Source, lo position.Mark) error {
+	keys := map[string]struct{}{}
+	err := s.Scan(func(key, bytes []byte) error {
+		row, err := s.view.Prog.Decode(bytes)
+		if err != nil {
+			return fmt.Errorf("view %s: stored row: %w", s.view.Name, err)
+		}
+		if part := row.Part(src); part != nil && part.Life.Seq >= lo.Next {
+			keys[string(key)] = struct{}{}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.changed[name] = keys
+	return nil
+}
+
+// Unlink forgets a link.
+func (s *Shard) Unlink(name string) { delete(s.changed, name) }
+
+// Round takes a link's changed keys into a round from head.Lo to the shard's
+// mark of head.Source, which it fills in as Hi, in pieces of about limit bytes.
+// It returns no pieces if there is nothing beyond Lo. The keys are forgotten:
+// a sender that cannot deliver the round calls Link again.
+func (s *Shard) Round(link string, head round.Header, limit int) (round.Header, [][]byte, error) {
+	head.Hi = s.meta.Frontier[s.Log(head.Source)]
+	if head.Hi.Next <= head.Lo.Next {
+		return head, nil, nil
+	}
+	keys := make([]string, 0, len(s.changed[link]))
+	for k := range s.changed[link] {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	w := round.NewWriter(s.view.Prog, head, limit)
+	for _, k := range keys {
+		row, err := s.peek(k)
+		if err != nil {
+			return head, nil, err
+		}
+		if part := row.Part(head.Source); part != nil {
+			w.Add([]byte(k), part)
+		}
+	}
+	s.changed[link] = map[string]struct{}{}
+	return head, w.Finish(), nil
+}
+
+// peek finds a row without taking it into the memory tier.
+func (s *Shard) peek(key string) (*fold.Row, error) {
+	if e, ok := s.rows[key]; ok {
+		return e.row, nil
+	}
+	row, err := s.stored([]byte(key))
+	if row == nil {
+		row = &fold.Row{}
+	}
+	return row, err
+}

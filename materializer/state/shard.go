@@ -1,0 +1,167 @@
+package state
+
+import (
+	"fmt"
+	"sync"
+
+	"anabranch.dev/anabranch/pipelines/fold"
+	"anabranch.dev/anabranch/schemas/position"
+	"anabranch.dev/anabranch/schemas/stamp"
+)
+
+// Shard is one partition of one view: its rows and the frontier they stand at.
+// One goroutine, the owner, calls everything that is not said to be a reader's.
+type Shard struct {
+	view      *View
+	partition int32
+	space     space
+	mach      *fold.Machine
+
+	mu    sync.RWMutex // guards rows, their content and meta.Frontier, against readers
+	rows  map[string]*entry
+	bytes int
+	meta  Meta
+
+	closedMu sync.Mutex
+	closed   map[position.Source]stamp.Micros // the latest closed time reached, by source
+
+	dirty   []*entry                       // to be written by the next flush
+	ids     map[idHash]stamp.Stamp         // ids that counted since the last flush
+	changed map[string]map[string]struct{} // per link, the keys whose own part changed since its last round
+	sweep   sweeper
+}
+
+// entry is one row in memory.
+type entry struct {
+	key   string
+	row   *fold.Row
+	size  int
+	dirty bool
+	used  bool // since the eviction hand last passed
+}
+
+func openShard(v *View, partition int32) (*Shard, error) {
+	sp, err := spaceOf(v.Instance, partition)
+	if err != nil {
+		return nil, err
+	}
+	s := &Shard{
+		view: v, partition: partition, space: sp, mach: v.Prog.New(),
+		rows: map[string]*entry{}, ids: map[idHash]stamp.Stamp{},
+		closed: map[position.Source]stamp.Micros{}, changed: map[string]map[string]struct{}{},
+		meta: Meta{Frontier: position.Frontier{}, Deltas: map[string]int64{}, Identity: Identity{LeaderEpoch: -1}},
+	}
+	b, err := v.store.get(sp.key(tagMeta, nil))
+	if err != nil || b == nil {
+		return s, err
+	}
+	if s.meta, err = decodeMeta(b); err != nil {
+		return nil, fmt.Errorf("view %s partition %d: %w", v.Name, partition, err)
+	}
+	return s, nil
+}
+
+// Partition is the shard's partition.
+func (s *Shard) Partition() int32 { return s.partition }
+
+// View is the view that the shard is a part of.
+func (s *Shard) View() *View { return s.view }
+
+// Log names the shard's partition of a source's log.
+func (s *Shard) Log(src position.Source) position.Log {
+	return position.Log{Stream: s.view.Prog.Stream.Name, Source: src, Partition: s.partition}
+}
+
+// Mark is how far the source's log is folded. Readers may call it.
+func (s *Shard) Mark(src position.Source) position.Mark {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.meta.Frontier[s.Log(src)]
+}
+
+// Delta is the next offset to read of an origin's delta topic.
+func (s *Shard) Delta(origin string) int64 { return s.meta.Deltas[origin] }
+
+// SetDelta moves the next offset of an origin's delta topic; it is stored with
+// the next flush.
+func (s *Shard) SetDelta(origin string, next int64) { s.meta.Deltas[origin] = next }
+
+// Identity is the identity of the own log as last folded.
+func (s *Shard) Identity() Identity { return s.meta.Identity }
+
+// SetIdentity replaces the identity of the own log; it is stored with the next
+// flush.
+func (s *Shard) SetIdentity(id Identity) { s.meta.Identity = id }
+
+// Counts is what the shard has done. Readers may call it.
+func (s *Shard) Counts() Counts {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.meta.Counts
+}
+
+// load finds a row in memory or on disk, or makes an empty one.
+func (s *Shard) load(key []byte) (*entry, error) {
+	if e, ok := s.rows[string(key)]; ok {
+		e.used = true
+		return e, nil
+	}
+	row, err := s.stored(key)
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		row = &fold.Row{}
+	}
+	e := &entry{key: string(key), row: row, size: row.Size() + len(key), used: true}
+	s.rows[e.key] = e
+	s.bytes += e.size
+	return e, nil
+}
+
+// stored reads a row from disk; nil if there is none.
+func (s *Shard) stored(key []byte) (*fold.Row, error) {
+	b, err := s.view.store.get(s.space.key(tagRow, key))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	row, err := s.view.Prog.Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("view %s: stored row: %w", s.view.Name, err)
+	}
+	return row, nil
+}
+
+// touch notes that a row changed.
+func (s *Shard) touch(e *entry) {
+	if !e.dirty {
+		e.dirty = true
+		s.dirty = append(s.dirty, e)
+	}
+}
+
+// evict drops clean rows that were not used lately until the tier is within
+// its bound. Only flushed rows go: what is dirty is not on disk yet.
+func (s *Shard) evict() {
+	limit := s.view.store.rowBytes
+	if s.bytes <= limit {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for pass := 0; pass < 2 && s.bytes > limit; pass++ {
+		for key, e := range s.rows {
+			if s.bytes <= limit*7/8 {
+				return
+			}
+			if e.used {
+				e.used = false
+				continue
+			}
+			if !e.dirty {
+				delete(s.rows, key)
+				s.bytes -= e.size
+			}
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package worker
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"anabranch.dev/anabranch/connectors/kafka"
+	"anabranch.dev/anabranch/materializer/state"
+	"anabranch.dev/anabranch/schemas/definition"
+	"anabranch.dev/anabranch/schemas/position"
+	"anabranch.dev/anabranch/schemas/stamp"
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+// close asks, again and again, for the ends of the region's own logs: all that
+// was acknowledged before the question lies below the answer.
+func (r *Region) close(ctx context.Context) error {
+	tick := time.NewTicker(r.cfg.CloseEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		p := r.Live().Project
+		if p == nil {
+			continue
+		}
+		if err := r.askEnds(ctx, p); err != nil && ctx.Err() == nil {
+			r.cfg.Log.Debug("ask for ends", "error", err)
+			if err := pause(ctx, time.Second); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (r *Region) askEnds(ctx context.Context, p *definition.Project) error {
+	var tps []kafka.TopicPartition
+	for i := range p.Streams {
+		for n := range p.Streams[i].Partitions {
+			tps = append(tps, kafka.TopicPartition{Topic: p.Streams[i].Topic, Partition: n})
+		}
+	}
+	if len(tps) == 0 {
+		return nil
+	}
+	closed := r.now() - stamp.Micros(r.cfg.Epsilon.Microseconds())
+	ends, err := r.cfg.Kafka.EndOffsets(ctx, tps)
+	if err != nil {
+		return err
+	}
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		c := state.Closing{Stream: s.Name, Source: r.own(), Closed: closed, Ends: make([]int64, s.Partitions)}
+		for n := range s.Partitions {
+			c.Ends[n] = ends[kafka.TopicPartition{Topic: s.Topic, Partition: n}].High
+		}
+		r.closings.Add(c)
+	}
+	return nil
+}
+
+// hear follows what other regions say of their logs. Older words are of no use,
+// so it begins at the end.
+func (r *Region) hear(ctx context.Context) error {
+	for r.Live().Project == nil {
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	tp := kafka.TopicPartition{Topic: definition.ClosedTopic(r.project())}
+	var end int64
+	err := r.retrying(ctx, "follow closings", func() error {
+		ends, err := r.cfg.Kafka.EndOffsets(ctx, []kafka.TopicPartition{tp})
+		end = ends[tp].High
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	reader, err := r.cfg.Kafka.NewReader(kafka.ReaderConfig{MaxBytes: 1 << 20}, kafka.Assignment{Topic: tp.Topic, Offset: end})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for {
+		batch, err := reader.Poll(ctx, 0)
+		if err != nil {
+			return err
+		}
+		for i := range batch.Partitions {
+			r.heard(reader, &batch.Partitions[i])
+		}
+	}
+}
+
+func (r *Region) heard(reader *kafka.Reader, recs *kafka.Records) {
+	if recs.Err != nil {
+		r.cfg.Log.Warn("closings lost", "error", recs.Err)
+		time.AfterFunc(time.Second, func() {
+			reader.Add(kafka.Assignment{Topic: recs.Topic, Partition: recs.Partition, Offset: recs.LogStart})
+		})
+		return
+	}
+	for rec := range recs.All() {
+		list, err := DecodeClosings(rec.Value)
+		if err != nil {
+			r.cfg.Log.Error("closing does not decode", "offset", rec.Offset, "error", err)
+			continue
+		}
+		for _, c := range list {
+			if c.Source.Origin != r.cfg.Region {
+				r.closings.Add(c)
+			}
+		}
+	}
+}
+
+const closingVersion = 1
+
+// AppendClosings appends the bytes of closings of one origin, as they cross to
+// other regions (FORMAT.md §7.3).
+func AppendClosings(dst []byte, list []state.Closing) []byte {
+	dst = append(dst, closingVersion)
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, c := range list {
+		dst = append(binary.AppendUvarint(dst, uint64(len(c.Stream))), c.Stream...)
+		dst = append(binary.AppendUvarint(dst, uint64(len(c.Source.Origin))), c.Source.Origin...)
+		dst = binary.AppendUvarint(dst, uint64(c.Source.Incarnation))
+		dst = binary.AppendVarint(dst, int64(c.Closed))
+		dst = binary.AppendUvarint(dst, uint64(len(c.Ends)))
+		for _, e := range c.Ends {
+			dst = binary.AppendUvarint(dst, uint64(e))
+		}
+	}
+	return dst
+}
+
+// DecodeClosings reads what AppendClosings wrote.
+func DecodeClosings(b []byte) ([]state.Closing, error) {
+	if len(b) == 0 || b[0] != closingVersion {
+		return nil, fmt.Errorf("closings: not version %d", closingVersion)
+	}
+	d := closingReader{b: b, at: 1}
+	list := make([]state.Closing, d.count())
+	for i := range list {
+		c := &list[i]
+		c.Stream = d.text()
+		c.Source = position.Source{Origin: d.text(), Incarnation: uint32(d.uvarint())}
+		u := d.uvarint()
+		c.Closed = stamp.Micros(int64(u>>1) ^ -int64(u&1))
+		c.Ends = make([]int64, d.count())
+		for j := range c.Ends {
+			c.Ends[j] = int64(d.uvarint())
+		}
+	}
+	if d.err == nil && d.at != len(b) {
+		d.err = fmt.Errorf("bytes too many")
+	}
+	if d.err != nil {
+		return nil, fmt.Errorf("closings at %d: %w", d.at, d.err)
+	}
+	return list, nil
+}
+
+type closingReader struct {
+	b   []byte
+	at  int
+	err error
+}
+
+func (d *closingReader) uvarint() uint64 {
+	if d.err != nil {
+		return 0
+	}
+	u, n, err := value.Uvarint(d.b[d.at:])
+	if err != nil {
+		d.err = err
+	}
+	d.at += n
+	return u
+}
+
+func (d *closingReader) count() int {
+	n := d.uvarint()
+	if d.err == nil && n > uint64(len(d.b)-d.at) {
+		d.err = fmt.Errorf("count out of range")
+	}
+	if d.err != nil {
+		return 0
+	}
+	return int(n)
+}
+
+func (d *closingReader) text() string {
+	n := d.count()
+	s := string(d.b[d.at : d.at+n])
+	d.at += n
+	return s
+}

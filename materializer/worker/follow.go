@@ -1,0 +1,166 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"anabranch.dev/anabranch/connectors/kafka"
+	"anabranch.dev/anabranch/schemas/catalogue"
+	"anabranch.dev/anabranch/schemas/definition"
+)
+
+// adoption is a state of the catalogue as this region puts it to work.
+type adoption struct {
+	project   *definition.Project
+	version   uint64
+	secret    []byte
+	versions  map[string]int    // of views
+	instances map[string]string // hash of each view's meaning
+	keys      map[string]string // what must be the same for a pipeline to go on
+}
+
+func adoptionOf(s catalogue.State, region string) adoption {
+	a := adoption{
+		project: s.Project, version: s.Version, secret: s.Secret,
+		versions: map[string]int{}, instances: map[string]string{}, keys: map[string]string{},
+	}
+	for _, v := range s.Views {
+		a.versions[v.Name], a.instances[v.Name] = v.Version, v.Hash
+		// The regions decide the order of ties; what the region may hold, which
+		// logs are read; and the budgets and names that a view carries ride with it.
+		view := definition.Encode(&definition.Project{Name: "v", Views: []definition.View{*s.Project.View(v.Name)}})
+		a.keys[v.Name] = fmt.Sprintf("%s|%d|%v|%v|%s", v.Hash, v.Version, s.Project.Regions, s.Project.View(v.Name).MayHold(region), view)
+	}
+	return a
+}
+
+// follow reads the registry log of its region and adopts what it says. Trouble
+// with definitions does not end the worker: what was at work goes on.
+func (r *Region) follow(ctx context.Context) error {
+	topic, err := r.findRegistry(ctx)
+	if err != nil {
+		return err
+	}
+	reader, err := r.cfg.Kafka.NewReader(kafka.ReaderConfig{MaxBytes: 16 << 20, GoneAfter: 24 * time.Hour}, kafka.Assignment{Topic: topic})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	var s catalogue.State
+	adopted := uint64(0)
+	for {
+		if err := r.read(ctx, reader, &s, adopted != s.Version); err != nil {
+			return err
+		}
+		if s.Project == nil || adopted == s.Version {
+			continue
+		}
+		if err := r.adopt(ctx, adoptionOf(s, r.cfg.Region)); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			r.setTrouble(fmt.Sprintf("definitions of version %d: %v", s.Version, err))
+			continue
+		}
+		adopted = s.Version
+		r.clearTrouble()
+		r.cfg.Log.Info("definitions adopted", "version", s.Version, "project", s.Project.Name)
+	}
+}
+
+// read takes the next records of the registry log into the catalogue. While
+// something waits to be adopted it returns after two seconds without any.
+func (r *Region) read(ctx context.Context, reader *kafka.Reader, s *catalogue.State, waiting bool) error {
+	poll, cancel := ctx, context.CancelFunc(func() {})
+	if waiting {
+		poll, cancel = context.WithTimeout(ctx, 2*time.Second)
+	}
+	defer cancel()
+	batch, err := reader.Poll(poll, 0)
+	if err != nil {
+		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			return nil
+		}
+		return err
+	}
+	for i := range batch.Partitions {
+		recs := &batch.Partitions[i]
+		if recs.Err != nil {
+			return fmt.Errorf("follow the registry log: %w", recs.Err)
+		}
+		for rec := range recs.All() {
+			r.step(s, rec)
+		}
+	}
+	return nil
+}
+
+func (r *Region) step(s *catalogue.State, rec *kafka.Record) {
+	cmd, err := catalogue.Decode(rec.Value)
+	if err != nil {
+		r.cfg.Log.Error("registry record is no command", "offset", rec.Offset, "error", err)
+		r.setTrouble(fmt.Sprintf("registry log offset %d: %v", rec.Offset, err))
+		*s = s.Skip(rec.Offset)
+		return
+	}
+	next, verdict := s.Step(cmd, rec.Offset)
+	*s = next
+	r.cfg.Log.Debug("registry command", "offset", rec.Offset, "id", cmd.ID, "outcome", verdict.Outcome.String())
+}
+
+// findRegistry waits for the registry log of the project, or for the only one
+// that there is.
+func (r *Region) findRegistry(ctx context.Context) (string, error) {
+	for {
+		names, err := r.cfg.Kafka.TopicNames(ctx)
+		if err == nil {
+			topic, err := pickRegistry(names, r.cfg.Project)
+			if err == nil && topic != "" {
+				return topic, nil
+			}
+			if err != nil {
+				r.setTrouble(err.Error())
+			}
+		} else if ctx.Err() == nil {
+			r.setTrouble(err.Error())
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return "", err
+		}
+	}
+}
+
+func pickRegistry(topics []string, project string) (string, error) {
+	if project != "" {
+		for _, t := range topics {
+			if t == definition.RegistryTopic(project) {
+				return t, nil
+			}
+		}
+		return "", nil
+	}
+	var found []string
+	for _, t := range topics {
+		if name, ok := strings.CutSuffix(t, ".registry"); ok && !strings.Contains(name, ".") {
+			found = append(found, t)
+		}
+	}
+	if len(found) > 1 {
+		return "", fmt.Errorf("Kafka holds the registry logs %s: say which with --project", strings.Join(found, ", "))
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	return "", nil
+}
+
+func (r *Region) setTrouble(why string) {
+	if old := r.trouble.Swap(&why); old == nil || *old != why {
+		r.cfg.Log.Warn("definitions", "trouble", why)
+	}
+}
+
+func (r *Region) clearTrouble() { r.trouble.Store(nil) }

@@ -1,0 +1,144 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"anabranch.dev/anabranch/connectors/kafka"
+	"anabranch.dev/anabranch/pipelines/round"
+	"anabranch.dev/anabranch/schemas/definition"
+	"anabranch.dev/anabranch/schemas/position"
+)
+
+// receive takes records of a delta topic: pieces of rounds of one origin.
+func (o *owner) receive(ctx context.Context, recs *kafka.Records) error {
+	origin := o.p.origins[recs.Topic]
+	if recs.Err != nil {
+		return o.lostDeltas(origin, recs)
+	}
+	receiver := o.receivers[origin]
+	if receiver == nil {
+		receiver = &round.Receiver{}
+		o.receivers[origin] = receiver
+	}
+	for r := range recs.All() {
+		if r.Offset < o.shard.Delta(origin) {
+			continue
+		}
+		if err := o.piece(ctx, receiver, origin, r); err != nil {
+			return &HaltError{
+				View: o.p.view.Name, Partition: o.shard.Partition(), Err: err,
+				Next: "the delta topic holds what this version cannot read: upgrade this region, or delete the topic to have it sent again",
+			}
+		}
+		if !receiver.Staged() {
+			o.shard.SetDelta(origin, r.Offset+1)
+			o.moved = true
+		}
+	}
+	return nil
+}
+
+func (o *owner) piece(ctx context.Context, receiver *round.Receiver, origin string, r *kafka.Record) error {
+	head, _, err := round.DecodeHeader(r.Value)
+	if err != nil {
+		return fmt.Errorf("%s offset %d: %w", r.Topic, r.Offset, err)
+	}
+	if head.Instance != o.p.view.Instance {
+		return nil
+	}
+	if head.Source.Origin != origin || head.Partition != o.shard.Partition() {
+		o.p.r.cfg.Log.Error("piece of a round in a wrong place", "topic", r.Topic, "offset", r.Offset, "origin", head.Source.Origin)
+		return nil
+	}
+	switch receiver.Step(head, r.Value, o.shard.Mark(head.Source).Next) {
+	case round.Gap:
+		o.askFull(ctx, head.Source)
+	case round.Apply:
+		defer receiver.Done()
+		return o.absorb(head, receiver.Ready())
+	}
+	return nil
+}
+
+// absorb applies a whole round: all rows, then the frontier, as one change.
+func (o *owner) absorb(head round.Header, pieces [][]byte) error {
+	var rows []round.Row
+	for _, b := range pieces {
+		h, at, err := round.DecodeHeader(b)
+		if err != nil {
+			return err
+		}
+		part, err := round.Decode(o.p.view.Prog, h, b, at)
+		if err != nil {
+			return fmt.Errorf("round %d of %s: %w", head.Round, head.Source.Origin, err)
+		}
+		rows = append(rows, part...)
+	}
+	tx := o.shard.Begin()
+	defer tx.Commit()
+	for i := range rows {
+		if err := tx.Absorb(rows[i].Key, &rows[i].Part); err != nil {
+			return err
+		}
+	}
+	tx.Advance(head.Source, head.Hi)
+	o.moved = true
+	return nil
+}
+
+// lostDeltas goes on from the start of what is left of a delta topic; if
+// rounds are missing, the next one shows a gap and a full one is asked for.
+func (o *owner) lostDeltas(origin string, recs *kafka.Records) error {
+	next := int64(0)
+	var gap *kafka.GapError
+	if errors.As(recs.Err, &gap) {
+		next = gap.LogStart
+	}
+	o.p.r.cfg.Log.Warn("delta topic lost records", "topic", recs.Topic, "partition", recs.Partition, "error", recs.Err)
+	delete(o.receivers, origin)
+	o.shard.SetDelta(origin, next)
+	o.moved = true
+	time.AfterFunc(time.Second, func() {
+		o.p.reader.Add(kafka.Assignment{Topic: recs.Topic, Partition: recs.Partition, Offset: next})
+	})
+	return nil
+}
+
+// Repair asks an origin for a full round: everything it holds of a view's
+// partition. It is a record of the project's repairs topic in the receiving
+// region.
+type Repair struct {
+	Origin    string `json:"origin"`
+	Stream    string `json:"stream"`
+	View      string `json:"view"`
+	Instance  string `json:"instance"`
+	Partition int32  `json:"partition"`
+	Next      int64  `json:"next"` // how far the receiver has folded the origin's log
+}
+
+// askFull asks for a full round, at most once in five seconds.
+func (o *owner) askFull(ctx context.Context, src position.Source) {
+	if time.Since(o.asked[src.Origin]) < 5*time.Second {
+		return
+	}
+	o.asked[src.Origin] = time.Now()
+	stream := o.p.view.Prog.Stream.Name
+	body, err := json.Marshal(Repair{
+		Origin: src.Origin, Stream: stream, View: o.p.view.Name, Instance: o.p.view.Instance,
+		Partition: o.shard.Partition(), Next: o.shard.Mark(src).Next,
+	})
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	topic := definition.RepairsTopic(o.p.r.project())
+	o.p.r.cfg.Log.Warn("gap in rounds: asking for a full one", "origin", src.Origin, "view", o.p.view.Name, "partition", o.shard.Partition())
+	o.p.r.spawn(func() {
+		if _, err := o.p.r.cfg.Kafka.Produce(ctx, []kafka.Record{{Topic: topic, Value: body}}); err != nil && ctx.Err() == nil {
+			o.p.r.cfg.Log.Error("ask for a full round", "error", err)
+		}
+	})
+}

@@ -1,0 +1,142 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"anabranch.dev/anabranch/connectors/kafka"
+	"anabranch.dev/anabranch/schemas/definition"
+)
+
+// TopicError says that a topic exists with settings that would break the fold.
+type TopicError struct {
+	Topic string
+	Found string
+	Want  string
+	Mend  string // a command
+}
+
+// Error is one line with the command that mends it.
+func (e *TopicError) Error() string {
+	return fmt.Sprintf("topic %s has %s, want %s; mend it with: %s", e.Topic, e.Found, e.Want, e.Mend)
+}
+
+// EnsureTopics creates the topics that a project needs in one region's Kafka
+// and checks those that exist. It changes no topic that exists.
+func EnsureTopics(ctx context.Context, k *kafka.Client, p *definition.Project, region string) error {
+	for _, t := range ProjectTopics(p, region) {
+		if err := ensureTopic(ctx, k, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RegistryTopic is the topic of a project's registry log, to be created before
+// anything else.
+func RegistryTopic(project string) kafka.NewTopic {
+	return kafka.NewTopic{Name: definition.RegistryTopic(project), Partitions: 1, Config: forever()}
+}
+
+// EnsureTopic creates one topic if it is missing and checks it otherwise.
+func EnsureTopic(ctx context.Context, k *kafka.Client, t kafka.NewTopic) error {
+	return ensureTopic(ctx, k, t)
+}
+
+// ProjectTopics lists the topics of a project in one region.
+func ProjectTopics(p *definition.Project, region string) []kafka.NewTopic {
+	list := []kafka.NewTopic{
+		RegistryTopic(p.Name),
+		{Name: definition.ClosedTopic(p.Name), Partitions: 1, Config: retained(time.Hour)},
+		{Name: definition.RepairsTopic(p.Name), Partitions: 1, Config: retained(24 * time.Hour)},
+	}
+	seen := map[string]bool{}
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		if !seen[s.Topic] {
+			seen[s.Topic] = true
+			list = append(list,
+				kafka.NewTopic{Name: s.Topic, Partitions: s.Partitions, Config: forever()},
+				kafka.NewTopic{Name: definition.QuarantineTopic(s.Topic), Partitions: s.Partitions, Config: forever()})
+		}
+		for _, origin := range p.Regions {
+			if origin != region {
+				list = append(list, kafka.NewTopic{
+					Name: definition.DeltaTopic(p.Name, s.Name, origin), Partitions: s.Partitions, Config: retained(7 * 24 * time.Hour),
+				})
+			}
+		}
+	}
+	return list
+}
+
+// forever is the settings of a log that is a source of truth.
+func forever() map[string]string {
+	return map[string]string{
+		"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime",
+		"retention.ms": "-1", "retention.bytes": "-1",
+	}
+}
+
+func retained(d time.Duration) map[string]string {
+	return map[string]string{
+		"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime",
+		"retention.ms": fmt.Sprint(d.Milliseconds()),
+	}
+}
+
+func ensureTopic(ctx context.Context, k *kafka.Client, t kafka.NewTopic) error {
+	have, err := k.Topic(ctx, t.Name)
+	if errors.Is(err, kafka.ErrNoTopic) {
+		err = k.CreateTopic(ctx, t)
+		if err == nil {
+			return settled(ctx, k, t)
+		}
+		if !errors.Is(err, kafka.ErrTopicExists) {
+			return err
+		}
+		have, err = k.Topic(ctx, t.Name)
+	}
+	if err != nil {
+		return err
+	}
+	if n := int32(len(have.Partitions)); n != t.Partitions {
+		return &TopicError{Topic: t.Name, Found: fmt.Sprintf("%d partitions", n), Want: fmt.Sprint(t.Partitions),
+			Mend: fmt.Sprintf("set partitions: %d in the definition, or delete the topic if nothing in it counts", n)}
+	}
+	return checkSettings(ctx, k, t)
+}
+
+func checkSettings(ctx context.Context, k *kafka.Client, t kafka.NewTopic) error {
+	config, err := k.TopicConfig(ctx, t.Name)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"message.timestamp.type", "cleanup.policy"} {
+		if config[name] != t.Config[name] {
+			return &TopicError{Topic: t.Name, Found: name + "=" + config[name], Want: t.Config[name],
+				Mend: fmt.Sprintf("kafka-configs.sh --bootstrap-server BROKER --alter --topic %s --add-config %s=%s", t.Name, name, t.Config[name])}
+		}
+	}
+	return nil
+}
+
+// settled waits until a topic that was created can be asked for.
+func settled(ctx context.Context, k *kafka.Client, t kafka.NewTopic) error {
+	tps := make([]kafka.TopicPartition, t.Partitions)
+	for i := range tps {
+		tps[i] = kafka.TopicPartition{Topic: t.Name, Partition: int32(i)}
+	}
+	var err error
+	for range 100 {
+		if _, err = k.StartOffsets(ctx, tps); err == nil {
+			return nil
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return err
+}

@@ -1,0 +1,194 @@
+package fold
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"anabranch.dev/anabranch/pipelines/merge"
+	"anabranch.dev/anabranch/schemas/position"
+	"anabranch.dev/anabranch/schemas/stamp"
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+const rowVersion = 1
+
+// maxParts and maxPanes bound what a decoder accepts.
+const (
+	maxParts = 1 << 10
+	maxPanes = 1 << 20
+)
+
+// Append appends the canonical bytes of a row (FORMAT.md §6): equal rows have
+// equal bytes, whatever order or batches made them.
+func (p *Program) Append(dst []byte, r *Row) []byte {
+	dst = append(dst, rowVersion)
+	dst = binary.AppendUvarint(dst, uint64(len(r.Parts)))
+	for i := range r.Parts {
+		part := &r.Parts[i]
+		dst = binary.AppendUvarint(dst, uint64(len(part.Source.Origin)))
+		dst = append(dst, part.Source.Origin...)
+		dst = binary.AppendUvarint(dst, uint64(part.Source.Incarnation))
+		dst = p.appendPart(dst, part)
+	}
+	return dst
+}
+
+func (p *Program) appendPart(dst []byte, part *Part) []byte {
+	dst = binary.AppendVarint(dst, int64(part.Newest))
+	dst = binary.AppendUvarint(dst, uint64(part.Life.Seq+1))
+	dst = binary.AppendUvarint(dst, uint64(part.Life.Stamp))
+	dst = p.appendStates(dst, 0, part, &part.Life)
+	for g := 1; g < len(p.groups); g++ {
+		panes := part.Groups[g-1]
+		dst = binary.AppendUvarint(dst, uint64(len(panes)))
+		prev := int64(0)
+		for i := range panes {
+			q := &panes[i]
+			dst = binary.AppendVarint(dst, q.Epoch-prev)
+			dst = binary.AppendUvarint(dst, uint64(part.Life.Seq-q.Seq))
+			dst = binary.AppendUvarint(dst, uint64(part.Life.Stamp-q.Stamp))
+			dst = p.appendStates(dst, g, part, q)
+			prev = q.Epoch
+		}
+	}
+	return dst
+}
+
+func (p *Program) appendStates(dst []byte, g int, part *Part, q *Pane) []byte {
+	base := p.Base(g, part, q)
+	for _, s := range q.States {
+		dst = s.Append(dst, base)
+	}
+	return dst
+}
+
+// Base is what a pane's states are written relative to: the pane's start (for
+// the lifetime, the newest event), its last stamp and its seq.
+func (p *Program) Base(g int, part *Part, q *Pane) merge.Order {
+	t := part.Newest
+	if g > 0 {
+		t = stamp.Micros(q.Epoch) * p.groups[g].width
+	}
+	return merge.Order{Time: t, Stamp: q.Stamp, Rank: p.Rank(part.Source), Offset: q.Seq}
+}
+
+// Decode reads a row that Append wrote. It keeps no reference to b. An error
+// names the offset.
+func (p *Program) Decode(b []byte) (*Row, error) {
+	d := decoder{p: p, b: b}
+	if len(b) == 0 || b[0] != rowVersion {
+		return nil, fmt.Errorf("row: not version %d", rowVersion)
+	}
+	d.at = 1
+	r := &Row{}
+	count := d.count(maxParts)
+	for range count {
+		part := d.part()
+		if n := len(r.Parts); d.err == nil && n > 0 && r.Parts[n-1].Source.Compare(part.Source) >= 0 {
+			d.fail("parts out of order")
+		}
+		if d.err != nil {
+			break
+		}
+		r.Parts = append(r.Parts, part)
+	}
+	if d.err == nil && d.at != len(b) {
+		d.fail("bytes too many")
+	}
+	if d.err != nil {
+		return nil, fmt.Errorf("row: %w", d.err)
+	}
+	return r, nil
+}
+
+type decoder struct {
+	p   *Program
+	b   []byte
+	at  int
+	err error
+}
+
+func (d *decoder) fail(why string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("at %d: %s", d.at, why)
+	}
+}
+
+func (d *decoder) uvarint() uint64 {
+	if d.err != nil {
+		return 0
+	}
+	u, n, err := value.Uvarint(d.b[d.at:])
+	if err != nil {
+		d.fail(err.Error())
+		return 0
+	}
+	d.at += n
+	return u
+}
+
+func (d *decoder) varint() int64 {
+	u := d.uvarint()
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+func (d *decoder) count(limit uint64) int {
+	u := d.uvarint()
+	if u > limit || u > uint64(len(d.b)-d.at) {
+		d.fail("count out of range")
+		return 0
+	}
+	return int(u)
+}
+
+func (d *decoder) part() Part {
+	n := d.count(1 << 10)
+	origin := string(d.b[d.at : d.at+n])
+	d.at += n
+	part := d.p.NewPart(position.Source{Origin: origin, Incarnation: uint32(d.uvarint())})
+	part.Newest = stamp.Micros(d.varint())
+	part.Life.Seq = int64(d.uvarint()) - 1
+	part.Life.Stamp = stamp.Stamp(d.uvarint())
+	d.states(0, &part, &part.Life)
+	for g := 1; g < len(d.p.groups); g++ {
+		part.Groups[g-1] = d.panes(g, &part)
+	}
+	return part
+}
+
+func (d *decoder) panes(g int, part *Part) []Pane {
+	count := d.count(maxPanes)
+	if count == 0 {
+		return nil
+	}
+	panes := make([]Pane, 0, count)
+	prev := int64(0)
+	for i := 0; i < count && d.err == nil; i++ {
+		gap := d.varint()
+		if i > 0 && gap <= 0 {
+			d.fail("panes out of order")
+		}
+		prev += gap
+		q := Pane{Epoch: prev, States: d.p.NewStates(g)}
+		q.Seq = part.Life.Seq - int64(d.uvarint())
+		q.Stamp = part.Life.Stamp - stamp.Stamp(d.uvarint())
+		d.states(g, part, &q)
+		panes = append(panes, q)
+	}
+	return panes
+}
+
+func (d *decoder) states(g int, part *Part, q *Pane) {
+	if d.err != nil {
+		return
+	}
+	base := d.p.Base(g, part, q)
+	for i, s := range q.States {
+		n, err := s.Decode(d.b[d.at:], base)
+		if err != nil {
+			d.fail(fmt.Sprintf("slot %d of group %d: %v", i, g, err))
+			return
+		}
+		d.at += n
+	}
+}

@@ -1,0 +1,155 @@
+package fold
+
+import (
+	"fmt"
+
+	"anabranch.dev/anabranch/pipelines/merge"
+	"anabranch.dev/anabranch/schemas/position"
+	"anabranch.dev/anabranch/schemas/stamp"
+	"anabranch.dev/anabranch/schemas/value"
+	"anabranch.dev/anabranch/schemas/wire"
+)
+
+// Machine runs a program. It holds scratch memory and is owned by one
+// goroutine.
+type Machine struct {
+	prog   *Program
+	conds  []bool
+	xs     []value.Value
+	read   []merge.State // one scratch state for each slot
+	Errors int64         // expressions that failed at run time and counted as null
+}
+
+// New makes a machine for the program.
+func (p *Program) New() *Machine {
+	m := &Machine{prog: p, conds: make([]bool, len(p.conds)), xs: make([]value.Value, len(p.inputs))}
+	m.read = make([]merge.State, len(p.slots))
+	for i := range p.slots {
+		m.read[i] = p.slots[i].spec.New()
+	}
+	return m
+}
+
+// Program is the program that the machine runs.
+func (m *Machine) Program() *Program { return m.prog }
+
+// Prepare evaluates the program's expressions over an accepted event, as Step
+// needs them. The verdict is OverBound if a number is too large for its scale:
+// then the event is quarantined and must not be stepped.
+func (m *Machine) Prepare(ev *wire.Event) wire.Verdict {
+	for i, c := range m.prog.conds {
+		ok, err := c.Cond(ev.Fields)
+		if err != nil {
+			m.Errors++
+		}
+		m.conds[i] = ok
+	}
+	for i := range m.prog.inputs {
+		x, ok := m.evaluate(&m.prog.inputs[i], ev.Fields)
+		if !ok {
+			return wire.Verdict{Reason: wire.OverBound, Detail: m.overBound(i)}
+		}
+		m.xs[i] = x
+	}
+	return wire.Verdict{}
+}
+
+func (m *Machine) evaluate(in *input, fields []value.Value) (value.Value, bool) {
+	x := in.literal
+	switch {
+	case in.field >= 0:
+		x = fields[in.field]
+	case in.expr != nil:
+		var err error
+		if x, err = in.expr.Eval(fields); err != nil {
+			m.Errors++
+			return value.Value{}, true
+		}
+	}
+	if !in.fixed || x.Kind == value.Null || x.Kind == value.Int64 {
+		return x, true
+	}
+	if x.Kind == value.Float64 {
+		n, ok := value.Fixed(x.Float(), in.scale)
+		return value.Dec(n), ok
+	}
+	return x, x.Int128().Within(value.BoundBits)
+}
+
+func (m *Machine) overBound(input int) string {
+	for _, f := range m.prog.features {
+		if m.prog.slots[f.slot].x == input {
+			return fmt.Sprintf("%s:%s: beyond 2^%d at scale %d", m.prog.View.Name, f.name, value.BoundBits, m.prog.inputs[input].scale)
+		}
+	}
+	return fmt.Sprintf("%s: beyond 2^%d", m.prog.View.Name, value.BoundBits)
+}
+
+// Step folds the event that was last prepared into the row: the event at ev of
+// source s, whose stamp is st. It reports whether the event was seen, that is,
+// whether it passed the view's where and changed the row.
+func (m *Machine) Step(r *Row, s position.Source, ev *wire.Event, st stamp.Stamp) bool {
+	p := m.prog
+	if p.where >= 0 && !m.conds[p.where] {
+		return false
+	}
+	order := merge.Order{Time: ev.Time, Stamp: st, Rank: p.Rank(s), Offset: ev.Offset}
+	part := p.part(r, s)
+	part.Life.touch(order)
+	m.add(0, &part.Life, order)
+	advanced := ev.Time > part.Newest
+	part.Newest = max(part.Newest, ev.Time)
+	for g := 1; g < len(p.groups); g++ {
+		epoch := stamp.Epoch(ev.Time, p.groups[g].width)
+		if epoch < p.oldest(g, part.Newest) || !m.wanted(g) {
+			continue
+		}
+		pane := p.pane(part, g, epoch)
+		pane.touch(order)
+		m.add(g, pane, order)
+	}
+	if advanced {
+		p.evict(part)
+	}
+	return true
+}
+
+// touch keeps the greatest offset, and its stamp, that reached the pane.
+func (q *Pane) touch(o merge.Order) {
+	if o.Offset > q.Seq {
+		q.Seq, q.Stamp = o.Offset, o.Stamp
+	}
+}
+
+// takes reports whether the prepared event is one of the slot's.
+func (m *Machine) takes(s *slot) bool {
+	if s.where >= 0 && !m.conds[s.where] || s.present >= 0 && m.xs[s.present].IsNull() {
+		return false
+	}
+	return !s.skipsNull || !m.xs[s.x].IsNull()
+}
+
+func (m *Machine) wanted(g int) bool {
+	for _, i := range m.prog.groups[g].slots {
+		if m.takes(&m.prog.slots[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Machine) add(g int, pane *Pane, order merge.Order) {
+	for j, i := range m.prog.groups[g].slots {
+		s := &m.prog.slots[i]
+		if m.takes(s) {
+			pane.States[j].Add(merge.Input{Order: order, X: m.xs[s.x], Remove: s.remove >= 0 && m.conds[s.remove]})
+		}
+	}
+}
+
+// Counts is the rule of event ids within one origin: whether a record counts
+// whose id was counted before at stamp first. It counts again once more than
+// horizon of append time has passed.
+func Counts(first, now stamp.Stamp, horizon stamp.Micros) bool {
+	return stamp.FromMillis(now.Millis()-first.Millis()) > horizon
+}

@@ -1,0 +1,131 @@
+package fold
+
+import (
+	"anabranch.dev/anabranch/pipelines/expr"
+	"anabranch.dev/anabranch/pipelines/merge"
+	"anabranch.dev/anabranch/schemas/definition"
+	"anabranch.dev/anabranch/schemas/position"
+	"anabranch.dev/anabranch/schemas/stamp"
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+// Program is one compiled feature view. It is immutable and may be shared.
+type Program struct {
+	View   *definition.View
+	Stream *definition.Stream
+	Entity *definition.Entity
+
+	regions  []string // sorted; a source's rank is the place of its origin
+	conds    []*expr.Expr
+	inputs   []input
+	where    int // index in conds, or -1
+	slots    []slot
+	groups   []group // groups[0] is the lifetime
+	features []feature
+	needed   []bool
+}
+
+// input is one distinct value that slots are fed.
+type input struct {
+	expr    *expr.Expr // nil: the constant
+	literal value.Value
+	field   int  // a plain field's index, or -1
+	fixed   bool // fed as an exact integer at scale
+	scale   int32
+}
+
+// slot is one distinct (kind, input, condition, parameters, pane width).
+type slot struct {
+	spec      merge.Spec
+	skipsNull bool
+	group     int
+	x         int // index in inputs
+	present   int // index in inputs that must not be null (count with of), or -1
+	where     int // index in conds, or -1
+	remove    int // index in conds, or -1
+}
+
+// group is the slots that share panes of one width.
+type group struct {
+	width stamp.Micros // 0: lifetime
+	keep  stamp.Micros // the longest window over these panes
+	slots []int
+}
+
+// feature is one declared feature: a window over a slot.
+type feature struct {
+	name   string
+	typ    value.Type
+	slot   int
+	group  int
+	index  int // of the slot within its group
+	window stamp.Micros
+}
+
+// Needed tells by field index which fields of the stream the program reads.
+func (p *Program) Needed() []bool { return p.needed }
+
+// Features is how many features the view has, in declared order.
+func (p *Program) Features() int { return len(p.features) }
+
+// FeatureName is the name of feature i.
+func (p *Program) FeatureName(i int) string { return p.features[i].name }
+
+// FeatureType is the type of the values of feature i.
+func (p *Program) FeatureType(i int) value.Type { return p.features[i].typ }
+
+// FeatureIndex finds a feature by name, or returns -1.
+func (p *Program) FeatureIndex(name string) int {
+	for i := range p.features {
+		if p.features[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Groups is how many groups of panes a part has, the lifetime included.
+func (p *Program) Groups() int { return len(p.groups) }
+
+// GroupSlots is how many states each pane of group g holds.
+func (p *Program) GroupSlots(g int) int { return len(p.groups[g].slots) }
+
+// GroupWidth is the pane width of group g; 0 for the lifetime.
+func (p *Program) GroupWidth(g int) stamp.Micros { return p.groups[g].width }
+
+// Keep is how long before a read time an event can still matter to group g: its
+// longest window.
+func (p *Program) Keep(g int) stamp.Micros { return p.groups[g].keep }
+
+// NewState makes an empty state for slot i of group g.
+func (p *Program) NewState(g, i int) merge.State { return p.slots[p.groups[g].slots[i]].spec.New() }
+
+// Rank places a source among all sources of the project, in the order of
+// position.Source.Compare. A source of an unknown region ranks last.
+func (p *Program) Rank(s position.Source) uint32 {
+	for i, r := range p.regions {
+		if r == s.Origin {
+			return uint32(i)<<16 | s.Incarnation&0xffff
+		}
+	}
+	return uint32(len(p.regions)) << 16
+}
+
+// WorstBytes bounds the bytes of one key's row for one source: every pane of
+// every window full.
+func (p *Program) WorstBytes() int {
+	const header, paneHeader = 64, 24
+	total := header
+	for _, g := range p.groups {
+		panes := 1
+		if g.width > 0 {
+			panes = int((g.keep+p.Stream.MaxFuture)/g.width) + 2
+		}
+		per := paneHeader
+		for _, s := range g.slots {
+			per += p.slots[s].spec.MaxBytes()
+		}
+		total += panes * per
+	}
+	return total
+}
