@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // impure are imports that a pure package must not have; packages below them
@@ -27,26 +28,37 @@ var clocks = map[string]bool{
 var pureMark = regexp.MustCompile(`\bPure\b`)
 
 func purity(t *Tree) (out []Violation) {
-	marked := map[string]bool{"schemas": true, "pipelines": true}
+	pure := t.pureDirs()
 	for _, f := range t.shipped() {
-		if f.Go.Doc != nil && pureMark.MatchString(f.Go.Doc.Text()) {
-			marked[f.Dir()] = true
+		if !pure[f.Dir()] {
+			continue
 		}
-	}
-	for _, f := range t.shipped() {
-		if marked[f.Dir()] || below(f.Path, "schemas") || below(f.Path, "pipelines") {
-			out = append(out, t.impurities(f)...)
-		}
+		f.imported(func(p string, spec *ast.ImportSpec) {
+			inner, ours := strings.CutPrefix(p, t.Module+"/")
+			if belowAny(p, impure) || ours && !pure[inner] {
+				out = append(out, t.at(f, spec.Pos(), "a pure package imports %s", p))
+			}
+		})
+		out = append(out, t.impurities(f)...)
 	}
 	return out
+}
+
+// pureDirs are the directories of pure packages.
+func (t *Tree) pureDirs() map[string]bool {
+	pure := map[string]bool{}
+	for _, f := range t.shipped() {
+		marked := f.Go.Doc != nil && pureMark.MatchString(f.Go.Doc.Text())
+		if marked || below(f.Path, "schemas") || below(f.Path, "pipelines") {
+			pure[f.Dir()] = true
+		}
+	}
+	return pure
 }
 
 func (t *Tree) impurities(f *File) (out []Violation) {
 	timeName := ""
 	f.imported(func(p string, spec *ast.ImportSpec) {
-		if belowAny(p, impure) {
-			out = append(out, t.at(f, spec.Pos(), "a pure package imports %s", p))
-		}
 		if p == "time" {
 			timeName = localName(spec)
 		}

@@ -116,6 +116,7 @@ var seeds = []seed{
 	{"purity", "pipelines/fold/go.go", "package fold\n\nvar c chan int\n", "pipelines/fold/go.go:3"},
 	{"purity", "pipelines/fold/go.go", "package fold\n\nfunc f() {\n\tselect {}\n}\n", "pipelines/fold/go.go:4"},
 	{"purity", "offline/plan/doc.go", "// Package plan plans. Pure: no clock. No more.\npackage plan\n\nimport _ \"os\"\n", "offline/plan/doc.go:4"},
+	{"purity", "offline/plan/doc.go", "// Package plan plans. Pure: no clock. No more.\npackage plan\n\nimport _ \"example.org/house/connectors/blob\"\n", "offline/plan/doc.go:4"},
 	{"package-doc", "offline/plan/doc.go", "", "offline/plan"},
 	{"package-doc", "offline/plan/doc.go", "package plan\n", "offline/plan/doc.go:1"},
 	{"package-doc", "offline/plan/doc.go", "// Package plan plans.\npackage plan\n", "offline/plan/doc.go:1"},

@@ -28,8 +28,9 @@
 // Errors: overflow, division of an int by zero, an index out of range, a
 // result that is NaN, infinite or out of its type's range, and a comprehension
 // that costs too much are run-time errors. [Expr.Eval] and [Expr.Cond] return
-// them beside null or false, so that the caller counts them. || and && absorb
-// them as they absorb nulls.
+// them beside null or false, so that the caller counts them; their text may
+// quote values and is not for logs. || and && absorb them as they absorb nulls;
+// of a null and an error, the one met first from the left decides.
 //
 // Functions: CEL's operators, size, contains, startsWith, endsWith, matches
 // (RE2, the pattern a literal), the conversions int, double, string, bytes,

@@ -18,8 +18,8 @@ const (
 	costLimit  = 250_000 // of one evaluation of loops, in CEL's units: about one a step, under half a second
 )
 
-// base is the language: CEL's standard library without has() and type
-// arithmetic of absent messages, and the string functions of this package.
+// base is the language: CEL's standard library, the macros but has(), which is
+// for messages, and the string functions of this package.
 func base() (*cel.Env, error) {
 	options := []cel.EnvOption{
 		cel.StdLib(),
