@@ -18,7 +18,7 @@ type Client struct {
 // Dial checks the configuration and returns a client. It connects when first
 // used; Ping says whether the cluster answers.
 func Dial(cfg Config) (*Client, error) {
-	k, err := open(cfg, ProducerConfig{Compression: cfg.Compression, Linger: cfg.Linger})
+	k, err := open(cfg, ProducerConfig{Compression: cfg.Compression, Linger: cfg.Linger, MaxBatchBytes: cfg.MaxBatchBytes})
 	if err != nil {
 		return nil, err
 	}

@@ -126,6 +126,21 @@ func TestProduceErrorsSayWhatBecameOfTheRecord(t *testing.T) {
 	}
 }
 
+func TestLargeRecordsNeedLargerBounds(t *testing.T) {
+	b, _ := cluster(t, 1)
+	c := dial(t, b, func(cfg *Config) { cfg.MaxBatchBytes = 4 << 20 })
+	big := []Record{{Topic: "big", Value: bytes.Repeat([]byte("x"), 3<<20)}}
+	err := c.CreateTopic(soon(t), NewTopic{Name: "big", Partitions: 1, Config: map[string]string{"max.message.bytes": "4194304"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, c, big...)
+	r := readWith(t, c, ReaderConfig{MaxBytes: 1 << 16, MaxPartitionBytes: 1 << 16}, Assignment{Topic: "big"})
+	if rs := gather(t, r, 1)["big-0"]; len(rs[0].Value) != 3<<20 {
+		t.Errorf("read %d bytes", len(rs[0].Value))
+	}
+}
+
 func TestBulkBoundsWhatIsUnderWay(t *testing.T) {
 	b, c := cluster(t, 2)
 	k, err := c.NewBulk(ProducerConfig{MaxBufferedBytes: 4096, Linger: time.Millisecond})

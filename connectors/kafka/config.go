@@ -29,6 +29,11 @@ type Config struct {
 	// Default 0: none.
 	Linger time.Duration
 
+	// MaxBatchBytes bounds a batch that Client.Produce sends, and so a record.
+	// Default 1,000,012, just what brokers accept by default; a topic's
+	// max.message.bytes must allow more.
+	MaxBatchBytes int32
+
 	// Dialer opens connections. Default a net.Dialer with a 10 s timeout.
 	// TLS is put on top of what it returns.
 	Dialer func(ctx context.Context, network, addr string) (net.Conn, error)

@@ -162,8 +162,8 @@ func (c *Client) Lookup(ctx context.Context, subject, schema string) (Registered
 	return Registered{Subject: out.Subject, Version: out.Version, ID: out.ID, Schema: out.Schema}, nil
 }
 
-// CheckCompatible asks whether schema could be registered: messages say what
-// stands against it. A subject without versions takes any schema.
+// CheckCompatible asks whether schema could be registered: messages, at least
+// one if not, say what stands against it. A subject without versions takes any schema.
 func (c *Client) CheckCompatible(ctx context.Context, subject, schema string) (ok bool, messages []string, err error) {
 	var out compatible
 	err = c.do(ctx, http.MethodPost, path("/compatibility/subjects/%s/versions", subject)+"?verbose=true", request(schema), &out)
@@ -176,6 +176,9 @@ func (c *Client) CheckCompatible(ctx context.Context, subject, schema string) (o
 	}
 	if err != nil {
 		return false, nil, fmt.Errorf("check schema of %s: %w", subject, err)
+	}
+	if !out.Compatible && len(out.Messages) == 0 { // Apicurio keeps it to itself
+		out.Messages = []string{"it breaks the subject's compatibility level; the registry gives no reason"}
 	}
 	return out.Compatible, out.Messages, nil
 }
@@ -217,7 +220,13 @@ func (c *Client) SetLevel(ctx context.Context, subject string, level Level) erro
 
 func path(format, subject string) string { return fmt.Sprintf(format, url.PathEscape(subject)) }
 
+// request is the body that carries a schema. Registries differ on whether white
+// space makes another schema, so none is sent.
 func request(schema string) any {
+	var compact bytes.Buffer
+	if json.Compact(&compact, []byte(schema)) == nil {
+		schema = compact.String()
+	}
 	return struct {
 		Schema string `json:"schema"`
 	}{schema}
