@@ -54,7 +54,7 @@ func TestEncodeConversions(t *testing.T) {
 		{`["null","double","long"]`, `3.0`, "\x02" + string(leBytes(3))}, {`["null","double"]`, `3`, "\x02" + string(leBytes(3))},
 		{`["string",` + colourType + `]`, `{"Colour":"RED"}`, "\x02\x00"},
 		{`{"type":"array","items":"int"}`, `[1,2]`, "\x04\x02\x04\x00"}, {`{"type":"array","items":"int"}`, `[]`, "\x00"},
-		{`{"type":"map","values":"int"}`, `{"b":1,"a":2}`, "\x04\x02a\x04\x02b\x02\x00"},
+		{`{"type":"map","values":"int"}`, `{"b":1,"a":2,"e":3,"d":4,"c":5}`, "\x0a\x02a\x04\x02b\x02\x02c\x0a\x02d\x08\x02e\x06\x00"},
 		{`{"type":"record","name":"R","namespace":"n.s","fields":[{"name":"a","type":"int","default":7},{"name":"b","type":["null","int"]}]}`, `{}`, "\x0e\x00"},
 		{`["null",{"type":"record","name":"R","namespace":"n.s","fields":[{"name":"a","type":"int"}]}]`, `{"n.s.R":{"a":1}}`, "\x02\x02"},
 		{`["null",{"type":"record","name":"R","namespace":"n.s","fields":[{"name":"a","type":"int"}]}]`, `{"a":1}`, "\x02\x02"},
@@ -171,6 +171,13 @@ func TestAppendRow(t *testing.T) {
 		if b, err := e.AppendRow(nil, bad); err == nil || !strings.HasPrefix(err.Error(), "field "+e.Fields()[i]+": found") {
 			t.Errorf("field %d as %v: %x, %v", i, v, b, err)
 		}
+	}
+	wide, err := NewEncoder(record(`{"name":"u","type":["int","string"],"default":3}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := wide.AppendRow(nil, []value.Value{value.Text("k"), value.Int(1), {}}); err != nil || string(b) != "\x02k\x02\x00\x06" {
+		t.Errorf("default of a wide union: %x, %v", b, err)
 	}
 	if _, err := e.AppendRow(nil, row[1:]); err == nil {
 		t.Error("a short row is encoded")

@@ -32,7 +32,9 @@ type span struct{ from, to int }
 
 func (m *machine) reset() {
 	m.arena = m.arena[:0]
-	m.fault, m.wild, m.over = found{}, found{}, found{}
+	if m.bad() != Accepted {
+		m.fault, m.wild, m.over = found{}, found{}, found{}
+	}
 	clear(m.spans)
 }
 
@@ -149,7 +151,9 @@ func (m *machine) run(ops []op, b []byte, at int, slots []value.Value, depth int
 			at++
 		case opLong, opPutLong, opInt, opPutInt:
 			var n int64
-			if n, at = varlong(b, at); at < 0 {
+			if at < len(b) && b[at] < 0x80 {
+				n, at = unzig(uint64(b[at])), at+1
+			} else if n, at = varlongMore(b, at); at < 0 {
 				return m.badLong(b, start)
 			}
 			if o.code >= opInt && n != int64(int32(n)) {
@@ -161,7 +165,9 @@ func (m *machine) run(ops []op, b []byte, at int, slots []value.Value, depth int
 			}
 		case opTime:
 			var n int64
-			if n, at = varlong(b, at); at < 0 {
+			if at < len(b) && b[at] < 0x80 {
+				n, at = unzig(uint64(b[at])), at+1
+			} else if n, at = varlongMore(b, at); at < 0 {
 				return m.badLong(b, start)
 			}
 			t, ok := micros(n, o.n)
@@ -188,16 +194,27 @@ func (m *machine) run(ops []op, b []byte, at int, slots []value.Value, depth int
 			}
 			m.float(o, math.Float64frombits(binary.LittleEndian.Uint64(b[at:])), at, slots)
 			at += 8
-		case opBytes, opPutBytes, opText, opPutText, opDecimal:
+		case opText, opPutText:
 			var size int64
 			if size, at = length(b, at); at < 0 {
 				return m.badLength(b, start)
 			}
 			s := b[at : at+int(size) : at+int(size)]
 			at += int(size)
-			if (o.code == opText || o.code == opPutText) && !valid(s) {
+			if !valid(s) {
 				return m.fail(start, notUTF8)
 			}
+			if o.code == opPutText {
+				v := &slots[o.slot]
+				v.Kind, v.B = o.kind, s
+			}
+		case opBytes, opPutBytes, opDecimal:
+			var size int64
+			if size, at = length(b, at); at < 0 {
+				return m.badLength(b, start)
+			}
+			s := b[at : at+int(size) : at+int(size)]
+			at += int(size)
 			m.content(o, s, start, slots)
 		case opFixed, opPutFixed, opFixedDecimal:
 			if int64(len(b)-at) < o.n {
@@ -207,7 +224,9 @@ func (m *machine) run(ops []op, b []byte, at int, slots []value.Value, depth int
 			m.content(o, b[start:at:at], start, slots)
 		case opEnum, opPutEnum:
 			var n int64
-			if n, at = varlong(b, at); at < 0 {
+			if at < len(b) && b[at] < 0x80 {
+				n, at = unzig(uint64(b[at])), at+1
+			} else if n, at = varlongMore(b, at); at < 0 {
 				return m.badLong(b, start)
 			}
 			if n < 0 || n >= o.n {
@@ -219,7 +238,9 @@ func (m *machine) run(ops []op, b []byte, at int, slots []value.Value, depth int
 			}
 		case opNullable:
 			var n int64
-			if n, at = varlong(b, at); at < 0 {
+			if at < len(b) && b[at] < 0x80 {
+				n, at = unzig(uint64(b[at])), at+1
+			} else if n, at = varlongMore(b, at); at < 0 {
 				return m.badLong(b, start)
 			}
 			if n>>1 != 0 {
@@ -305,12 +326,9 @@ func (m *machine) float(o *op, f float64, at int, slots []value.Value) {
 	}
 }
 
-// content stores the bytes of a string, bytes or fixed.
+// content stores what bytes or a fixed hold.
 func (m *machine) content(o *op, s []byte, start int, slots []value.Value) {
 	switch o.code {
-	case opPutText:
-		v := &slots[o.slot]
-		v.Kind, v.B = o.kind, s
 	case opPutBytes, opPutFixed:
 		v := &slots[o.slot]
 		v.Kind, v.B = value.Bytes, s
@@ -360,39 +378,6 @@ func valid(s []byte) bool {
 		}
 	}
 	return true
-}
-
-// varlong reads a zigzag varint; at is -1 if there is none.
-func varlong(b []byte, at int) (int64, int) {
-	if at < len(b) && b[at] < 0x80 {
-		return int64(b[at]>>1) ^ -int64(b[at]&1), at + 1
-	}
-	return varlongMore(b, at)
-}
-
-func varlongMore(b []byte, at int) (int64, int) {
-	var u uint64
-	for shift := uint(0); shift < 64 && at < len(b); shift += 7 {
-		c := b[at]
-		at++
-		u |= uint64(c&0x7f) << shift
-		if c < 0x80 {
-			if shift == 63 && c > 1 {
-				return 0, -1
-			}
-			return int64(u>>1) ^ -int64(u&1), at
-		}
-	}
-	return 0, -1
-}
-
-// length reads the length of what follows; at is -1 if b does not hold it.
-func length(b []byte, at int) (int64, int) {
-	n, at := varlong(b, at)
-	if at < 0 || n < 0 || n > int64(len(b)-at) {
-		return 0, -1
-	}
-	return n, at
 }
 
 func (m *machine) badBool(b []byte, at int) int {

@@ -132,7 +132,6 @@ func (r *Reader) program(id int32) *program {
 	if p == nil || p.bad != "" {
 		return p
 	}
-	clear(r.slots)
 	for _, d := range p.defaults {
 		r.slots[d.slot] = d.v
 	}

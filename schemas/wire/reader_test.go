@@ -11,6 +11,7 @@ import (
 	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
+	"pgregory.net/rapid"
 )
 
 // streamOf is a stream of schema with a string key field "k" and an event time
@@ -435,6 +436,11 @@ func TestNewReaderRefusesADefinitionThatDoesNotFit(t *testing.T) {
 	if _, err := NewReader(s, e, nil); err == nil || !strings.Contains(err.Error(), "field x") {
 		t.Errorf("int as string: %v", err)
 	}
+	s, e = streamOf(t, record(`{"name":"x","type":`+moneyType+`}`))
+	s.Fields[2].Type.Scale = 3
+	if _, err := NewReader(s, e, nil); err == nil || !strings.Contains(err.Error(), "field x") {
+		t.Errorf("decimal of scale 2 as of scale 3: %v", err)
+	}
 	s.Fields = s.Fields[:2]
 	if _, err := NewReader(s, e, nil); err == nil {
 		t.Error("too few fields are accepted")
@@ -442,5 +448,76 @@ func TestNewReaderRefusesADefinitionThatDoesNotFit(t *testing.T) {
 	s.Schema = "{"
 	if _, err := NewReader(s, e, nil); err == nil {
 		t.Error("no schema is accepted")
+	}
+}
+
+func TestVarlong(t *testing.T) {
+	for _, c := range []struct {
+		b    string
+		want int64
+		next int
+	}{
+		{"", 0, -1}, {"\x80", 0, -1}, {"\x00", 0, 1}, {"\x01", -1, 1}, {"\x80\x01", 64, 2}, {"\x80\x00", 0, 2},
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", math.MinInt64, 10}, {"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", math.MaxInt64, 10},
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 0, -1}, {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x03", 0, -1},
+		{"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 0, -1}, {"\x80\x80\x80\x80\x80\x80\x80\x80\x80", 0, -1},
+	} {
+		for _, tail := range []string{"", "\x00", "\xff\xff\xff\xff\xff\xff\xff\xff"} {
+			if next := c.next; tail == "" || next > 0 {
+				if got, at := varlong([]byte("-"+c.b+tail), 1); at >= 0 && (got != c.want || at != next+1) || at < 0 && next > 0 {
+					t.Errorf("%x: %d, %d, want %d, %d", c.b+tail, got, at, c.want, next+1)
+				}
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Int64().Draw(t, "n")
+		b := appendLong(nil, n)
+		size := len(b)
+		b = append(b, rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "tail")...)
+		if got, at := varlong(b, 0); got != n || at != size {
+			t.Fatalf("%x: %d, %d, want %d, %d", b, got, at, n, size)
+		}
+	})
+}
+
+func TestBytesThatNoWriterMeans(t *testing.T) {
+	schema := record(`{"name":"b","type":"boolean"}`, `{"name":"i","type":"int"}`, `{"name":"f","type":"float"}`)
+	s, e := streamOf(t, schema)
+	for _, needed := range [][]bool{nil, make([]bool, 5)} {
+		r, err := NewReader(s, e, needed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.AddSchema(1, schema); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			body   string
+			reason Reason
+			detail string
+		}{
+			{"\x02a\x02\x01\xff\xff\xff\xff\x0f\x00\x00\x00\x00", "", ""},
+			{"\x02a\x02\x02\x00\x00\x00\x00\x00", Undecodable, "field b: " + notBool},
+			{"\x02a\x02\x01\x80\x80\x80\x80\x10\x00\x00\x00\x00", Undecodable, "field i: " + notInt},
+			{"\x02\xff\x02\x01\x00\x00\x00\x00\x00", Undecodable, "field k: " + notUTF8},
+			{"\x01a\x02\x01\x00\x00\x00\x00\x00", Undecodable, "field k: " + badLength},
+			{"\x02a\x02\x01\x00\x00\x00\x80\x7f", NotFinite, "field f: " + notFinite},
+		} {
+			v, err := r.Read(recordOf([]byte(c.body), "a"), new(Event))
+			if err != nil || v.Reason != c.reason || !strings.HasPrefix(v.Detail, c.detail) {
+				t.Errorf("%x: %v, %v, want %s: %s", c.body, v, err, c.reason, c.detail)
+			}
+		}
+	}
+}
+
+// Equal floats have equal bits, or canonical bytes would differ.
+func TestNegativeZeroIsZero(t *testing.T) {
+	for _, typ := range []string{`"float"`, `"double"`, `["null","double"]`} {
+		got, v := readAs(t, record(`{"name":"x","type":`+typ+`}`), record(`{"name":"x","type":`+typ+`}`), `{`+base+`,"x":"-0"}`)
+		if !v.OK() || got[0].Kind != value.Float64 || got[0].N != 0 {
+			t.Errorf("%s: %v with bits %x, %v", typ, got, got[0].N, v)
+		}
 	}
 }
