@@ -191,6 +191,7 @@ func (o *op) time(w, r *node) bool {
 	if o.n = w.unit; o.n == 0 {
 		o.n = r.unit
 	}
+	o.single = w.kind == kindInt
 	return o.always(o.n != 0 && (w.kind == kindLong || w.kind == kindInt), opTime)
 }
 

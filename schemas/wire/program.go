@@ -50,7 +50,7 @@ const (
 type op struct {
 	code    code
 	kind    value.Kind // opPutText
-	single  bool       // opPutIntFloat, opPutLongFloat: as the reader's float
+	single  bool       // opPutIntFloat, opPutLongFloat: the reader has a float; opTime: the writer has an int
 	empty   bool       // opArray: items take no bytes
 	slot    int32      // where to store, or -1
 	n       int64      // size, number of symbols or branches, index of null, unit of time
