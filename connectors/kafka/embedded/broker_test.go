@@ -368,6 +368,26 @@ func TestTopicsReportLogAppendTimeAndKeepIt(t *testing.T) {
 	}
 }
 
+func TestCreatedTopicsSayWhereTheirSettingsComeFrom(t *testing.T) {
+	b := start(t, Config{})
+	req := kmsg.NewPtrCreateTopicsRequest()
+	rt := kmsg.NewCreateTopicsRequestTopic()
+	rt.Topic, rt.NumPartitions, rt.ReplicationFactor = "t", 1, 1
+	rc := kmsg.NewCreateTopicsRequestTopicConfig()
+	rc.Name, rc.Value = "retention.ms", kmsg.StringPtr("5")
+	rt.Configs = append(rt.Configs, rc)
+	req.Topics = append(req.Topics, rt)
+	resp, err := req.RequestWith(soon(t), client(t, b))
+	if err != nil || len(resp.Topics) != 1 || len(resp.Topics[0].Configs) != 2 {
+		t.Fatalf("%+v, %v", resp, err)
+	}
+	for _, c := range resp.Topics[0].Configs {
+		if c.Source != sourceTopic {
+			t.Errorf("%s has source %d: Java's admin client fails on it", c.Name, c.Source)
+		}
+	}
+}
+
 func TestDeletingAllRecordsKeepsTheOffsets(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, Config{Dir: dir})
