@@ -2,8 +2,10 @@ package columnar
 
 import (
 	"bytes"
+	"encoding/base64"
 	"testing"
 
+	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"pgregory.net/rapid"
 )
 
@@ -38,4 +40,21 @@ func TestArrowRoundTrip(t *testing.T) {
 		}
 		equalRows(t, drainRows(t, r), want)
 	})
+}
+
+func arrowFieldNames(encoded string) ([]string, error) {
+	message, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, err
+	}
+	r, err := ipc.NewReader(bytes.NewReader(message))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Release()
+	var names []string
+	for _, f := range r.Schema().Fields() {
+		names = append(names, f.Name)
+	}
+	return names, nil
 }

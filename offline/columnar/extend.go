@@ -42,7 +42,7 @@ func (f *File) extend(w io.Writer, extra Schema, o Options) (*fileExtender, erro
 	}
 	var foreign []parquet.Field
 	for _, c := range f.file.Root().Columns() {
-		foreign = append(foreign, verbatim(c))
+		foreign = append(foreign, f.verbatim(c))
 	}
 	o.Metadata = f.metadataWith(extra, o.Metadata)
 	out, err := newWriter(w, foreign, extra, o)

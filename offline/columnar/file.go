@@ -14,6 +14,7 @@ import (
 type File struct {
 	file       *parquet.File
 	schema     Schema
+	types      map[*parquet.Column]parquet.Type
 	views      map[string]*view
 	unreadable map[string]string
 	names      []string
@@ -33,7 +34,7 @@ func Open(r io.ReaderAt, size int64) (f *File, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open parquet: %w", err)
 	}
-	f = &File{file: file, views: map[string]*view{}, unreadable: map[string]string{}}
+	f = &File{file: file, types: map[*parquet.Column]parquet.Type{}, views: map[string]*view{}, unreadable: map[string]string{}}
 	if err := f.view(); err != nil {
 		return nil, fmt.Errorf("open parquet: %w", err)
 	}
@@ -56,6 +57,7 @@ func checkFooter(r io.ReaderAt, size int64) error {
 }
 
 func (f *File) view() error {
+	f.declare(f.file.Root(), f.file.Metadata().Schema)
 	seen := map[string]bool{}
 	for _, c := range f.file.Root().Columns() {
 		if seen[c.Name()] {
@@ -63,7 +65,7 @@ func (f *File) view() error {
 		}
 		seen[c.Name()] = true
 		f.names = append(f.names, c.Name())
-		v, err := viewOf(c)
+		v, err := f.viewOf(c)
 		if err != nil {
 			f.unreadable[c.Name()] = err.Error()
 			continue

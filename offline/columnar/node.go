@@ -35,56 +35,73 @@ type field struct {
 func (f *field) Name() string                      { return f.name }
 func (f *field) Value(reflect.Value) reflect.Value { return reflect.Value{} }
 
+// storage is how a column is laid out beside what its type says.
+type storage uint8
+
+const (
+	ordinary storage = iota
+	sorted           // the rows come sorted by it
+	unique           // its values hardly repeat
+	filtered         // it has a bloom filter
+)
+
 // nodeOf is the Parquet node of a column's type, required; its list elements and members are optional.
-func nodeOf(t value.Type, local, prefixed bool) parquet.Node {
+func nodeOf(t value.Type, local bool, how storage) parquet.Node {
 	switch t.Kind {
 	case value.List:
-		return parquet.List(parquet.Optional(nodeOf(*t.Elem, local, false)))
+		return parquet.List(parquet.Optional(nodeOf(*t.Elem, local, how)))
 	case value.Struct:
 		g := &group{}
 		for _, f := range t.Fields {
-			g.fields = append(g.fields, &field{parquet.Optional(nodeOf(f.Type, local, false)), f.Name})
+			g.fields = append(g.fields, &field{parquet.Optional(nodeOf(f.Type, local, how)), f.Name})
 		}
 		return g
 	}
-	return leafNode(t, local, prefixed)
+	return leafNode(t, local, how)
 }
 
 // leafNode picks type and encoding of a scalar: deltas for integers and times, whose neighbours are close in sorted
-// files; a dictionary for text that repeats, or shared prefixes where the column is sorted or has a filter; the rest as
-// it is.
-func leafNode(t value.Type, local, prefixed bool) parquet.Node {
+// files, a dictionary for text, which repeats; the rest as it is.
+func leafNode(t value.Type, local bool, how storage) parquet.Node {
 	switch t.Kind {
 	case value.Bool:
 		return parquet.Leaf(parquet.BooleanType)
 	case value.Int64:
-		return parquet.Encoded(parquet.Leaf(parquet.Int64Type), &parquet.DeltaBinaryPacked)
+		return numberNode(parquet.Leaf(parquet.Int64Type), how)
 	case value.Date:
-		return parquet.Encoded(parquet.Date(), &parquet.DeltaBinaryPacked)
+		return numberNode(parquet.Date(), how)
 	case value.Timestamp:
-		return parquet.Encoded(parquet.TimestampAdjusted(parquet.Microsecond, !local), &parquet.DeltaBinaryPacked)
+		return numberNode(parquet.TimestampAdjusted(parquet.Microsecond, !local), how)
 	case value.Decimal:
 		return parquet.Leaf(decimalOrder(parquet.Decimal(int(t.Scale), 38, parquet.FixedLenByteArrayType(16)).Type()))
 	case value.String:
-		return textNode(parquet.String(), prefixed)
+		return textNode(parquet.String(), how)
 	case value.Bytes:
-		return textNode(parquet.Leaf(parquet.ByteArrayType), prefixed)
+		return textNode(parquet.Leaf(parquet.ByteArrayType), how)
 	}
 	return parquet.Leaf(doubleOrder(parquet.DoubleType))
 }
 
-// textNode never puts a dictionary under a bloom filter: once a dictionary is full the library adds only what it holds
-// to the filter, and a filter must not deny a value that is there.
-func textNode(n parquet.Node, prefixed bool) parquet.Node {
-	if prefixed {
+func numberNode(n parquet.Node, how storage) parquet.Node {
+	if how == filtered {
+		return parquet.Encoded(n, &parquet.RLEDictionary)
+	}
+	return parquet.Encoded(n, &parquet.DeltaBinaryPacked)
+}
+
+func textNode(n parquet.Node, how storage) parquet.Node {
+	switch how {
+	case sorted:
 		return parquet.Encoded(n, &parquet.DeltaByteArray)
+	case unique:
+		return parquet.Encoded(n, &parquet.DeltaLengthByteArray)
 	}
 	return parquet.Encoded(n, &parquet.RLEDictionary)
 }
 
 // columnField is the Parquet field of one of our columns.
-func columnField(c Column, prefixed bool) parquet.Field {
-	n := nodeOf(c.Type, c.Local, prefixed)
+func columnField(c Column, how storage) parquet.Field {
+	n := nodeOf(c.Type, c.Local, how)
 	if c.Nullable {
 		n = parquet.Optional(n)
 	}

@@ -59,7 +59,9 @@ func walkLeaves(t value.Type, optional bool, repetition byte, path []step, visit
 // write hands rows i to j of the column's vector to the file.
 func (l *leaf) write(v *Vector, i, j int) error {
 	if l.filter != nil {
-		l.filter.count(v, i, j)
+		if err := l.filter.count(v, i, j); err != nil {
+			return err
+		}
 	}
 	for ; i < j; i++ {
 		if err := l.row(v, i); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,10 @@ func printed(t *testing.T, table *Table, batchRows int, names ...string) string 
 	out.WriteByte('\n')
 	for _, row := range drainRows(t, r) {
 		for i, v := range row {
+			if v.Kind == value.Float64 && (math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0)) {
+				fmt.Fprint(&out, v.Float(), " ")
+				continue
+			}
 			out.Write(value.AppendJSON(nil, v, r.Schema()[i].Type))
 			out.WriteByte(' ')
 		}

@@ -13,6 +13,7 @@ import (
 // view is our reading of one column of a foreign file: its type, and the leaves that hold it.
 type view struct {
 	Column
+	types  map[*parquet.Column]parquet.Type
 	leaves []*source
 }
 
@@ -34,8 +35,8 @@ type way struct {
 }
 
 // viewOf reads a top-level column; the error says why it cannot be one of ours.
-func viewOf(c *parquet.Column) (*view, error) {
-	v := &view{Column: Column{Name: c.Name(), Nullable: !c.Required()}}
+func (f *File) viewOf(c *parquet.Column) (*view, error) {
+	v := &view{types: f.types, Column: Column{Name: c.Name(), Nullable: !c.Required()}}
 	t, err := v.walk(c, nil, 0, 0)
 	v.Type = t
 	for i := 1; i < len(v.leaves); i++ {
@@ -70,19 +71,19 @@ func (v *view) walk(c *parquet.Column, path []way, definition, repetition byte) 
 	if c.Leaf() {
 		return v.walkLeaf(c, append(path, w), definition)
 	}
-	if element := listElement(c); element != nil {
+	if element := v.listElement(c); element != nil {
 		w.kind, w.repetition = value.List, repetition+1
 		t, err := v.walk(element, append(path, w), definition+1, w.repetition)
 		return value.ListOf(t), err
 	}
-	if lt := c.Type().LogicalType(); lt != nil || len(c.Columns()) == 0 {
+	if lt := v.types[c].LogicalType(); lt != nil || len(c.Columns()) == 0 {
 		return value.Type{}, fmt.Errorf("type %s", c.Type())
 	}
 	return v.walkMembers(c, path, w, definition, repetition)
 }
 
 func (v *view) walkLeaf(c *parquet.Column, path []way, definition byte) (value.Type, error) {
-	t, local, decode, err := leafView(c.Type())
+	t, local, decode, err := leafView(v.types[c])
 	if err != nil {
 		return t, err
 	}
@@ -109,8 +110,8 @@ func (v *view) walkMembers(c *parquet.Column, path []way, w way, definition, rep
 }
 
 // listElement is the element of a standard three-level list, or nil.
-func listElement(c *parquet.Column) *parquet.Column {
-	lt := c.Type().LogicalType()
+func (v *view) listElement(c *parquet.Column) *parquet.Column {
+	lt := v.types[c].LogicalType()
 	if lt == nil || len(c.Columns()) != 1 {
 		return nil
 	}
@@ -130,7 +131,7 @@ func leafView(t parquet.Type) (value.Type, bool, decoder, error) {
 		if view, local, decode, ok := logicalView(t, lt.Value); ok {
 			return view, local, decode, nil
 		}
-		return value.Type{}, false, nil, fmt.Errorf("type %s", t)
+		return value.Type{}, false, nil, fmt.Errorf("type %s", lt)
 	}
 	switch t.Kind() {
 	case parquet.Boolean:

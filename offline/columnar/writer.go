@@ -17,6 +17,7 @@ type Options struct {
 	Compression  string            // "snappy" (default), "zstd" or "none"
 	RowGroupRows int               // rows of a row group at most; default 262,144
 	PageBytes    int               // bytes of an uncompressed page, about; default 262,144
+	Unique       []string          // string and bytes columns whose values hardly repeat: they get no dictionary
 	SortedBy     []string          // columns that the rows come sorted by, ascending, nulls last; recorded, not checked
 	Bloom        []string          // scalar columns, not booleans, floats or decimals, that get a bloom filter in every row group
 	Metadata     map[string]string // the file's key-value metadata
@@ -29,7 +30,6 @@ const (
 	DefaultPageBytes    = 1 << 18
 	maxRowGroupRows     = 1 << 24
 	blockRows           = 2048 // rows shredded at once; pages end at multiples of it within a row group
-	dictionaryBytes     = 1 << 20
 )
 
 func (o Options) withDefaults() Options {
@@ -128,12 +128,12 @@ func (o Options) config(foreign []parquet.Field, schema Schema) (*parquet.Writer
 		if i := schema.Index(name); i < 0 || !filterable(schema[i].Type.Kind) {
 			return nil, nil, fmt.Errorf("bloom filter on %q: no such column, or not an integer, a time, text or bytes", name)
 		}
-		filters[name] = newFilter(name)
-		config.BloomFilters = append(config.BloomFilters, filters[name])
+		filters[name] = &filter{}
+		config.BloomFilters = append(config.BloomFilters, newFilter(name))
+		config.DictionaryMaxBytes = filterableBytes
 	}
 	for _, c := range schema {
-		prefixed := filters[c.Name] != nil || slices.Contains(o.SortedBy, c.Name)
-		root.fields = append(root.fields, columnField(c, prefixed))
+		root.fields = append(root.fields, columnField(c, o.storage(c.Name)))
 	}
 	for _, name := range o.SortedBy {
 		if i := schema.Index(name); i < 0 || !schema[i].Type.Scalar() {
@@ -141,8 +141,25 @@ func (o Options) config(foreign []parquet.Field, schema Schema) (*parquet.Writer
 		}
 		config.Sorting.SortingColumns = append(config.Sorting.SortingColumns, parquet.Ascending(name))
 	}
+	for _, name := range o.Unique {
+		if schema.Index(name) < 0 {
+			return nil, nil, fmt.Errorf("unique %q: no such column", name)
+		}
+	}
 	config.Schema = parquet.NewSchema("schema", root)
 	return config, filters, nil
+}
+
+func (o Options) storage(name string) storage {
+	switch {
+	case slices.Contains(o.Bloom, name):
+		return filtered
+	case slices.Contains(o.SortedBy, name):
+		return sorted
+	case slices.Contains(o.Unique, name):
+		return unique
+	}
+	return ordinary
 }
 
 func filterable(k value.Kind) bool {
@@ -187,10 +204,15 @@ func (w *Writer) take(b *Batch, i, j int) error {
 			return err
 		}
 	}
-	if w.rows == w.limit {
+	if w.rows == w.limit || w.before == nil && w.full() {
 		return w.flush()
 	}
 	return nil
+}
+
+// full reports a filter that must not take much more.
+func (w *Writer) full() bool {
+	return slices.ContainsFunc(w.leaves, func(l *leaf) bool { return l.filter != nil && l.filter.full() })
 }
 
 func (w *Writer) drain() error {
