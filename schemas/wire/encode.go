@@ -37,7 +37,7 @@ func encode(dst []byte, n *node, v any) ([]byte, error) {
 		}
 		return appendScalar(dst, n, x)
 	}
-	return dst, fmt.Errorf("found %s, want %s", found1(v), n.want())
+	return dst, fmt.Errorf("found %s, want %s", spell(v), n.want())
 }
 
 // scalar is v as a value: a number keeps its text, for the type to read.
@@ -71,7 +71,7 @@ func scalar(n *node, v any) (value.Value, error) {
 	case value.Value:
 		return x, nil
 	}
-	return value.Value{}, fmt.Errorf("found %s, want %s", found1(v), n.want())
+	return value.Value{}, fmt.Errorf("found %s, want %s", spell(v), n.want())
 }
 
 // float is a Go float: for a whole-number type, the number it stands for.
@@ -189,8 +189,8 @@ func encodeMap(dst []byte, n *node, m map[string]any) ([]byte, error) {
 	return append(out, 0), nil
 }
 
-// found1 names a Go value for a message.
-func found1(v any) string {
+// spell names a Go value for a message.
+func spell(v any) string {
 	switch x := v.(type) {
 	case nil:
 		return "null"

@@ -52,6 +52,7 @@ func TestEncodeConversions(t *testing.T) {
 		{`["null",` + millisType + `]`, `{"long.timestamp-millis":3}`, "\x02\x06"},
 		{`["null","string","long"]`, `"3"`, "\x02\x023"}, {`["null","long","string"]`, `"3"`, "\x04\x023"}, {`["null","double","long"]`, `3`, "\x04\x06"},
 		{`["null","double","long"]`, `3.0`, "\x02" + string(leBytes(3))}, {`["null","double"]`, `3`, "\x02" + string(leBytes(3))},
+		{`["null",{"type":"map","values":"int"}]`, `{"map":{"map":1}}`, "\x02\x02\x06map\x02\x00"}, {`["null",{"type":"map","values":"int"}]`, `{"map":1}`, "\x02\x02\x06map\x02\x00"},
 		{`["string",` + colourType + `]`, `{"Colour":"RED"}`, "\x02\x00"},
 		{`{"type":"array","items":"int"}`, `[1,2]`, "\x04\x02\x04\x00"}, {`{"type":"array","items":"int"}`, `[]`, "\x00"},
 		{`{"type":"map","values":"int"}`, `{"b":1,"a":2,"e":3,"d":4,"c":5}`, "\x0a\x02a\x04\x02b\x02\x02c\x0a\x02d\x08\x02e\x06\x00"},

@@ -12,8 +12,21 @@ import (
 // else the first that takes v.
 func encodeUnion(dst []byte, n *node, v any) ([]byte, error) {
 	if i, inner, ok := tagged(n, v); ok {
-		return encodeBranch(dst, n, i, inner)
+		out, err := encodeBranch(dst, n, i, inner)
+		if err == nil {
+			return out, nil
+		}
+		// An object may also be a map or record with a member of that name.
+		if out, plainErr := encodePlain(dst, n, v); plainErr == nil {
+			return out, nil
+		}
+		return dst, err
 	}
+	return encodePlain(dst, n, v)
+}
+
+// encodePlain appends the branch of a value without a tag.
+func encodePlain(dst []byte, n *node, v any) ([]byte, error) {
 	if v == nil {
 		if i := n.null(); i >= 0 {
 			return encodeBranch(dst, n, i, nil)
@@ -33,7 +46,7 @@ func encodeUnion(dst []byte, n *node, v any) ([]byte, error) {
 			}
 		}
 	}
-	return dst, fmt.Errorf("found %s, want %s", found1(v), n.wantAny())
+	return dst, fmt.Errorf("found %s, want %s", spell(v), n.wantAny())
 }
 
 func encodeBranch(dst []byte, n *node, i int, v any) ([]byte, error) {
@@ -80,7 +93,7 @@ func natural(n *node, v any) bool {
 }
 
 // tagged finds the branch that {"name": value} names, by full or short name or
-// with its logical type. A record or map of that very shape is not a tag.
+// with its logical type.
 func tagged(n *node, v any) (branch int, inner any, ok bool) {
 	m, isObject := v.(map[string]any)
 	if !isObject || len(m) != 1 {
