@@ -181,8 +181,7 @@ func schemaMeaning(schema string) (string, error) {
 	if err := decoder.Decode(&v); err != nil {
 		return "", errors.New("not JSON: " + err.Error())
 	}
-	b, err := json.Marshal(withoutDocs(v))
-	return string(b), err
+	return string(mustJSON(withoutDocs(v))), nil
 }
 
 func withoutDocs(v any) any {

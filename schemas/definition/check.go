@@ -197,5 +197,5 @@ func (f *form) longest() int {
 	case topicName:
 		return 238
 	}
-	return 1024
+	return 4096
 }
