@@ -179,16 +179,11 @@ func (b *builder) complete(roots []*node) {
 	if len(roots) > 0 {
 		file = roots[0].file
 	}
-	given := func(key string) bool {
-		return slices.ContainsFunc(roots, func(r *node) bool { return r.get(key) != nil })
-	}
-	if !given("project") {
+	given := func(is func(*node) bool) bool { return slices.ContainsFunc(roots, is) }
+	if !given(func(r *node) bool { return r.get("project") != nil }) {
 		b.problems = append(b.problems, Problem{File: file, Found: "no file names the project", Allowed: "project: NAME"})
 	}
-	if !given("regions") || len(b.project.Regions) == 0 && b.clean() {
+	if !given(func(r *node) bool { n := r.get("regions"); return n != nil && (n.bad || len(n.vals) > 0) }) {
 		b.problems = append(b.problems, Problem{File: file, Found: "no file names a region", Allowed: "regions: [{name: here}]"})
 	}
 }
-
-// clean reports whether nothing was found wrong yet.
-func (b *builder) clean() bool { return len(b.problems) == 0 }

@@ -9,7 +9,7 @@ import (
 type draft struct {
 	name    string
 	topic   string
-	rows    int
+	sampled bool // out of a sample, not a schema
 	columns []column
 	time    *column // when it happened
 	known   *column // perhaps when it was known

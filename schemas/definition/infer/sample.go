@@ -36,7 +36,7 @@ func FromSample(s Sample) ([]definition.File, error) {
 	case len(s.Columns) > MaxColumns:
 		return nil, fmt.Errorf("infer: the sample has %d columns, more than %d", len(s.Columns), MaxColumns)
 	}
-	d := draft{name: placeName(s.Name), rows: len(s.Rows)}
+	d := draft{name: placeName(s.Name), sampled: true}
 	taken := map[string]bool{}
 	for i, source := range s.Columns {
 		c := s.column(i)

@@ -180,7 +180,9 @@ func (d *draft) stream(y *writer) {
 	y.line("streams:")
 	y.line("  - name: %s", plain(d.name))
 	y.line("    entity: %s", plain(d.entityName()))
-	y.note("    ", "fields that no event of the sample left out are required there: [\"null\", type] makes one optional")
+	if d.sampled {
+		y.note("    ", "fields that no event of the sample left out are required there: [\"null\", type] makes one optional")
+	}
 	y.line("    schema: %s", plain(d.name+".avsc"))
 	if d.topic != "" {
 		y.line("    topic: %s", plain(d.topic))
