@@ -419,3 +419,24 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "records/s")
 }
+
+// BenchmarkBulk produces to a broker that fsyncs each batch.
+func BenchmarkBulk(b *testing.B) {
+	br := broker(b, embedded.Config{Dir: b.TempDir()})
+	c := dial(b, br)
+	create(b, c, "t", 4)
+	k, err := c.NewBulk(ProducerConfig{Linger: 5 * time.Millisecond, Compression: Compression{Codec: "lz4"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer k.Close()
+	value, i := make([]byte, 80), 0
+	for b.Loop() {
+		k.Add(context.Background(), Record{Topic: "t", Partition: int32(i % 4), Key: []byte("12345678"), Value: value})
+		i++
+	}
+	if err := k.Flush(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}

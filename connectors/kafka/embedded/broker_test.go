@@ -388,6 +388,25 @@ func TestCreatedTopicsSayWhereTheirSettingsComeFrom(t *testing.T) {
 	}
 }
 
+func TestDescribedPartitionsHaveNoNullLists(t *testing.T) {
+	b := start(t, Config{})
+	createTopic(t, b, "t", 2, nil)
+	req := kmsg.NewPtrDescribeTopicPartitionsRequest()
+	rt := kmsg.NewDescribeTopicPartitionsRequestTopic()
+	rt.Topic = "t"
+	req.Topics = append(req.Topics, rt)
+	req.ResponsePartitionLimit = 100
+	resp, err := req.RequestWith(soon(t), client(t, b))
+	if err != nil || len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 2 {
+		t.Fatalf("%+v, %v", resp, err)
+	}
+	for _, p := range resp.Topics[0].Partitions {
+		if p.EligibleLeaderReplicas == nil || p.LastKnownELR == nil {
+			t.Errorf("partition %d: a null list: Java's admin client fails on it", p.Partition)
+		}
+	}
+}
+
 func TestDeletingAllRecordsKeepsTheOffsets(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, Config{Dir: dir})

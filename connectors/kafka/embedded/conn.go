@@ -33,12 +33,6 @@ type conn struct {
 	pending map[int32]asked // requests whose answers are changed, by correlation id
 }
 
-// asked is a request whose answer is changed on its way out.
-type asked struct {
-	key     kmsg.Key
-	version int16
-}
-
 func newConn(c net.Conn) *conn {
 	return &conn{Conn: c, pending: make(map[int32]asked)}
 }
@@ -88,7 +82,7 @@ func (c *conn) inspect() error {
 	if kmsg.RequestForKey(int16(key)) == nil || version < 0 {
 		return fmt.Errorf("request with api key %d, version %d: not a Kafka request", key, version)
 	}
-	if key == kmsg.Fetch || key == kmsg.ShareFetch || key == kmsg.CreateTopics {
+	if mends[key] != nil {
 		c.expect(int32(binary.BigEndian.Uint32(c.head[8:])), asked{key, version})
 	}
 	c.have, c.skip = 0, int(size)-(frameHead-4)
@@ -119,76 +113,8 @@ func (c *conn) Write(p []byte) (int, error) {
 		return c.Conn.Write(p)
 	}
 	c.out = append(c.out[:0], p...) // a Writer must not change its argument
-	if err := a.mend(c.out[8:]); err != nil {
+	if err := mends[a.key](a.version, c.out[8:]); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(c.out)
-}
-
-// mend changes a response in place, without changing its size.
-func (a asked) mend(body []byte) error {
-	switch a.key {
-	case kmsg.CreateTopics:
-		return mendCreated(a.version, body)
-	case kmsg.ShareFetch:
-		resp := kmsg.NewPtrShareFetchResponse()
-		resp.SetVersion(a.version)
-		if _, err := read(resp, body); err != nil {
-			return err
-		}
-		for _, t := range resp.Topics {
-			for _, p := range t.Partitions {
-				markFetched(p.Records)
-			}
-		}
-	case kmsg.Fetch:
-		resp := kmsg.NewPtrFetchResponse()
-		resp.SetVersion(a.version)
-		if _, err := read(resp, body); err != nil {
-			return err
-		}
-		for _, t := range resp.Topics {
-			for _, p := range t.Partitions {
-				markFetched(p.RecordBatches)
-			}
-		}
-	}
-	return nil
-}
-
-// sourceTopic is the source of a setting made for a topic itself (the admin
-// protocol's DYNAMIC_TOPIC_CONFIG).
-const sourceTopic = 1
-
-// mendCreated gives the settings of a created topic their source, which kfake
-// leaves at -1; Java's admin client takes that for a failure of the whole call.
-func mendCreated(version int16, body []byte) error {
-	resp := kmsg.NewPtrCreateTopicsResponse()
-	resp.SetVersion(version)
-	rest, err := read(resp, body)
-	if err != nil {
-		return err
-	}
-	for i := range resp.Topics {
-		for j := range resp.Topics[i].Configs {
-			resp.Topics[i].Configs[j].Source = sourceTopic
-		}
-	}
-	if mended := resp.AppendTo(nil); len(mended) == len(rest) {
-		copy(rest, mended)
-		return nil
-	}
-	return errors.New("BUG: a response changed its size")
-}
-
-// read decodes a response, whose slices alias body, and returns the bytes that
-// it was decoded from.
-func read(resp kmsg.Response, body []byte) ([]byte, error) {
-	if resp.IsFlexible() { // the response header's empty tags
-		body = body[1:]
-	}
-	if err := resp.ReadFrom(body); err != nil {
-		return nil, fmt.Errorf("BUG: broker wrote a response that cannot be read: %w", err)
-	}
-	return body, nil
 }
