@@ -107,7 +107,7 @@ func (c *checker) mapping(n *node, f *form, what string) {
 	c.duplicates(n, what)
 	for i, k := range n.keys {
 		if k.kind == scalarNode && k.text != "" {
-			c.member(n, k, n.vals[i], f.shape, what)
+			c.member(k, n.vals[i], f.shape, what)
 		}
 	}
 	for _, k := range f.shape.keys {
@@ -118,7 +118,7 @@ func (c *checker) mapping(n *node, f *form, what string) {
 }
 
 // member checks one key and its value.
-func (c *checker) member(parent, name, v *node, s *shape, what string) {
+func (c *checker) member(name, v *node, s *shape, what string) {
 	k := s.key(name.text)
 	switch {
 	case k == nil:
@@ -126,7 +126,7 @@ func (c *checker) member(parent, name, v *node, s *shape, what string) {
 		c.report(name, fmt.Sprintf("unknown key %s in %s", quote(name.text), what), strings.Join(s.names(), ", "), nearest(name.text, s.names()))
 	case k.later:
 		c.later(name, v, k, what)
-	case parent.get(name.text) == v: // of duplicates the first counts
+	default:
 		c.check(v, k.form, k.name+" of "+what)
 	}
 }

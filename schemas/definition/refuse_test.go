@@ -51,6 +51,8 @@ func TestBadDefinitionsAreRefused(t *testing.T) {
 		{"event id of another type", "event_id: order_id", "event_id: total", []string{`event_id of stream "orders" is field "total"`, "header:NAME"}},
 		{"unknown event id", "event_id: order_id", "event_id: oder_id", []string{`did you mean "order_id"?`}},
 		{"own topic", "topic: shop.orders", "topic: shop.registry", []string{"Anabranch's own"}},
+		{"repairs topic", "topic: shop.orders", "topic: shop.repairs", []string{"Anabranch's own"}},
+		{"delta topic", "topic: shop.orders", "topic: shop.deltas.x.eu", []string{"Anabranch's own"}},
 		{"quarantine topic", "topic: shop.orders", "topic: x.quarantine", []string{"Anabranch's own"}},
 		{"unknown of", "of: item", "of: itm", []string{`unknown field of the schema of stream "orders": "itm"`, `did you mean "item"?`}},
 		{"unusable of", "of: item", "of: extra", []string{`field "extra" of stream "orders" is of type map, which no feature can use`}},

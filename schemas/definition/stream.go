@@ -299,15 +299,15 @@ func (b *builder) ownTopic(topic string) string {
 	}
 	rest, ours := strings.CutPrefix(topic, b.project.Name+".")
 	switch {
-	case strings.HasSuffix(topic, ".quarantine"):
+	case strings.HasSuffix(topic, QuarantineTopic("")):
 		return "quarantined records"
 	case strings.HasSuffix(topic, ".retractions"):
 		return "retracted events"
 	case !ours:
 		return ""
-	case rest == "registry":
+	case topic == RegistryTopic(b.project.Name):
 		return "definitions"
-	case rest == "closed", rest == "control":
+	case topic == ClosedTopic(b.project.Name), topic == RepairsTopic(b.project.Name), rest == "control":
 		return "regions to talk to each other"
 	case strings.HasPrefix(rest, "deltas."):
 		return "what regions send each other"

@@ -76,7 +76,7 @@ var (
 )
 
 // reservedStreams would make topics that are Anabranch's own.
-var reservedStreams = map[string]bool{"registry": true, "closed": true, "control": true}
+var reservedStreams = map[string]bool{"registry": true, "closed": true, "repairs": true, "control": true}
 
 // placeName makes a name of a project or a stream.
 func placeName(s string) string {
