@@ -57,6 +57,7 @@ func (b *builder) policy(n *node) Policy {
 	}
 	for _, r := range m.items("residency") {
 		switch {
+		case len(b.project.Regions) == 0: // reported already
 		case !b.project.HasRegion(r.text):
 			b.unknown(r, "region", r.text, b.project.Regions)
 		case slices.Contains(p.Residency, r.text):
