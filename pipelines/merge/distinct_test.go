@@ -115,6 +115,33 @@ func TestEstimateIsFiniteAndMonotone(t *testing.T) {
 	}
 }
 
+// TestSeriesMatchTheirDefinition compares the two series of the estimator with
+// their defining sums.
+func TestSeriesMatchTheirDefinition(t *testing.T) {
+	for i := range 1000 {
+		x := float64(i) / 1000
+		wantSigma, wantTau := x, 1-x
+		for k := 1.0; k < 60; k++ {
+			wantSigma += math.Pow(x, math.Pow(2, k)) * math.Pow(2, k-1)
+			if x > 0 {
+				wantTau -= math.Pow(1-math.Pow(x, math.Pow(2, -k)), 2) * math.Pow(2, -k)
+			}
+		}
+		if x == 0 {
+			wantTau = 0
+		}
+		if got := sigma(x); math.Abs(got-wantSigma) > 1e-9*wantSigma {
+			t.Errorf("sigma(%v) = %v, want %v", x, got, wantSigma)
+		}
+		if got := tau(x); math.Abs(got-wantTau/3) > 1e-12 {
+			t.Errorf("tau(%v) = %v, want %v", x, got, wantTau/3)
+		}
+	}
+	if tau(1) != 0 || !math.IsInf(sigma(1), 1) {
+		t.Errorf("at 1: %v, %v", tau(1), sigma(1))
+	}
+}
+
 // TestEstimateBits pins results: the same everywhere, for ever.
 func TestEstimateBits(t *testing.T) {
 	for _, c := range []struct {

@@ -2,6 +2,7 @@ package merge
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"anabranch.dev/anabranch/schemas/value"
@@ -98,6 +99,27 @@ func TestAddsDoNotAllocate(t *testing.T) {
 		add()
 		if got := testing.AllocsPerRun(50, add); got != 0 {
 			t.Errorf("%s: %v allocations for %d adds", c.spec.Key(), got, len(c.xs))
+		}
+	}
+}
+
+func TestStatesRefuseOtherTypes(t *testing.T) {
+	for _, c := range []struct {
+		spec  Spec
+		bytes string
+		why   string
+	}{
+		{Spec{Kind: Last, Input: texts}, "\x02\x00\x00\x00\x01\x02\x06", "item 0 is int64, not string"},
+		{Spec{Kind: Last, Input: whole}, "\x03", "bad tag"},
+		{Spec{Kind: First, Input: whole}, "\x01\x00\x02\x00", "removed"},
+		{Spec{Kind: Min, Input: float}, "\x01\x00\x00\x00\x00\x00\x00\x00\x80", "float is not finite or is -0"},
+		{Spec{Kind: Max, Input: boolean}, "\x01\x02", "bad boolean"},
+		{Spec{Kind: Max, Input: text}, "\x02", "bad tag"},
+		{Spec{Kind: Mean, Input: whole}, "\x01\x00", "at 1: negative weight"},
+		{Spec{Kind: Sum, Input: whole}, "\x80\x00", "at 0: bad integer"},
+	} {
+		if _, err := c.spec.New().Decode([]byte(c.bytes), Order{}); err == nil || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s %x: %v, want %s", c.spec.Key(), c.bytes, err, c.why)
 		}
 	}
 }

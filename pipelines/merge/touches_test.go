@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
@@ -44,6 +46,67 @@ func TestEmptyListsAreNotNull(t *testing.T) {
 		if got := spec.New().Value(); got.Kind != value.List || len(got.L) != 0 {
 			t.Errorf("%s: %+v", spec.Kind, got)
 		}
+	}
+}
+
+// check asserts that the links form one list in order, and that the lookup
+// knows each item once.
+func (l *touches) check(t *rapid.T) {
+	seen, newer := 0, none
+	for p := l.newest; p != none; p = l.items[p].older {
+		if seen++; seen > len(l.items) {
+			t.Fatal("a ring of items")
+		}
+		if l.items[p].newer != newer {
+			t.Fatalf("item %d comes after %d, not %d", p, newer, l.items[p].newer)
+		}
+		if newer != none && l.items[newer].order().Compare(l.items[p].order()) <= 0 {
+			t.Fatalf("item %d is not newer than %d", newer, p)
+		}
+		if got := l.find(l.items[p].parts); got != p {
+			t.Fatalf("item %d found at %d", p, got)
+		}
+		newer = p
+	}
+	entries := 0
+	for _, p := range l.lookup {
+		if p != 0 {
+			entries++
+		}
+	}
+	if seen != len(l.items) || l.oldest != newer || len(l.lookup) > 0 && entries != seen {
+		t.Fatalf("%d items, %d linked, %d in the lookup, oldest %d is %d", len(l.items), seen, entries, newer, l.oldest)
+	}
+}
+
+func TestTouchesStayLinked(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.SampledFrom([]int{1, 2, fewItems, fewItems + 1, 40, 100}).Draw(t, "limit")
+		l, other := newTouches(whole, limit), newTouches(whole, limit)
+		for n := range rapid.IntRange(0, 300).Draw(t, "touches") {
+			order := Order{Time: stamp.Micros(rapid.IntRange(0, 300).Draw(t, "time")), Offset: int64(n)}
+			item := value.Int(rapid.Int64Range(0, int64(2*limit)).Draw(t, "item"))
+			if n%3 == 0 {
+				other.add(order, item, false)
+			} else {
+				l.add(order, item, false)
+			}
+			l.check(t)
+		}
+		l.combine(&other)
+		l.check(t)
+		l.reset()
+		l.check(t)
+		l.combine(&other)
+		l.check(t)
+	})
+}
+
+func TestItemsTakeNoMoreRoomThanTheLimit(t *testing.T) {
+	s := (Spec{Kind: Recent, Input: whole, K: 10}).New()
+	feed(s, value.Int(1), value.Int(2), value.Int(3), value.Int(4), value.Int(5), value.Int(6), value.Int(7), value.Int(8), value.Int(9), value.Int(10), value.Int(11))
+	if most := 10*64 + 128; s.Size() > most {
+		t.Errorf("%d bytes, want at most %d", s.Size(), most)
 	}
 }
 
