@@ -38,6 +38,9 @@ type Config struct {
 	// Status is what GET /v1/status shows, as encoding/json prints it.
 	// Default: an empty object.
 	Status func() any
+	// Documents are further paths that answer GET with what the function
+	// returns, as encoding/json prints it; an error is a 503 with its text.
+	Documents map[string]func(ctx context.Context) (any, error)
 	// Metrics gets the server's metrics and is what GET /metrics shows.
 	// Default: a registry of its own.
 	Metrics *prometheus.Registry

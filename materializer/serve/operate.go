@@ -54,6 +54,7 @@ type FrontierReport struct {
 type ViewFrontier struct {
 	Version  int        `json:"version"`
 	Instance string     `json:"instance"`
+	Stream   string     `json:"stream"`
 	Ready    bool       `json:"ready"`
 	Frontier string     `json:"frontier"` // as position.ParseFrontier reads it
 	Marks    []MarkText `json:"marks"`
@@ -82,7 +83,7 @@ func (s *Server) frontier(c *call) *Problem {
 		f := v.Frontier()
 		all[name] = f
 		joined.Join(f)
-		report.Views[name] = ViewFrontier{Version: v.Version, Instance: v.Instance, Ready: v.Ready(), Frontier: f.Text(), Marks: markTexts(f)}
+		report.Views[name] = ViewFrontier{Version: v.Version, Instance: v.Instance, Stream: v.Prog.Stream.Name, Ready: v.Ready(), Frontier: f.Text(), Marks: markTexts(f)}
 	}
 	report.Frontier, report.Covered = joined.Text(), covered(live, joined, all).Text()
 	return c.json(report)

@@ -54,8 +54,11 @@ func (a age) millis() int64 {
 }
 
 // maxSettle bounds how often a reading is repeated because a row's newest event
-// moved its read time.
-const maxSettle = 16
+// moved its read time; from patience on, the time is taken ahead of the events.
+const (
+	maxSettle = 16
+	patience  = 4
+)
 
 // read answers a query: it waits until every budget is kept or the deadline is
 // past, then reads.
@@ -148,11 +151,18 @@ func (r *reading) available(v *viewReading) *Problem {
 // that is later.
 func (r *reading) settle() *Problem {
 	r.times = make([]stamp.Micros, r.cells.rows)
-	for range maxSettle {
+	for row := range r.times {
+		r.times[row] = r.at()
+	}
+	for try := range maxSettle {
 		if problem := r.readViews(); problem != nil {
 			return problem
 		}
-		settled, problem := r.align()
+		ahead := stamp.Micros(0)
+		if try >= patience {
+			ahead = stamp.Millisecond << (try - patience)
+		}
+		settled, problem := r.align(ahead)
 		if settled || problem != nil {
 			return problem
 		}
@@ -175,23 +185,23 @@ func (r *reading) readViews() *Problem {
 	return nil
 }
 
-// align finds the rows' read times. It reports whether all answers were read at
-// them; if not, it asks for them.
-func (r *reading) align() (bool, *Problem) {
-	base := r.now
-	if r.query.at != stamp.NoTime {
-		base = r.query.at
-	}
+// align moves the rows' read times to their newest events, and beyond them by
+// ahead. It reports whether all answers were read at these times; if not, it
+// asks for them.
+func (r *reading) align(ahead stamp.Micros) (bool, *Problem) {
 	for row := range r.times {
-		r.times[row] = base
+		newest := r.times[row]
 		for i := range r.views {
 			v := &r.views[i]
 			for _, a := range v.row(row) {
 				if a.TooEarly && r.query.at != stamp.NoTime {
 					return false, atTooEarly(row, v.read.def.Name, r.query.at, a.Newest)
 				}
-				r.times[row] = max(r.times[row], a.Newest)
+				newest = max(newest, a.Newest)
 			}
+		}
+		if newest > r.times[row] {
+			r.times[row] = newest + ahead
 		}
 	}
 	settled := true

@@ -55,7 +55,7 @@ type route struct {
 }
 
 func (s *Server) table() map[string]route {
-	return map[string]route{
+	table := map[string]route{
 		"/v1/features":             {method: http.MethodPost, answer: s.features},
 		"/v1/frontier":             {method: http.MethodGet, answer: s.frontier},
 		"/v1/status":               {method: http.MethodGet, answer: s.status},
@@ -69,6 +69,16 @@ func (s *Server) table() map[string]route {
 		"/materialize":             {method: http.MethodPost, feast: true, answer: s.feastMaterialize},
 		"/materialize-incremental": {method: http.MethodPost, feast: true, answer: s.feastMaterialize},
 	}
+	for path, document := range s.cfg.Documents {
+		table[path] = route{method: http.MethodGet, answer: func(c *call) *Problem {
+			v, err := document(c.ctx)
+			if err != nil {
+				return notReady(clean(err.Error()))
+			}
+			return c.json(v)
+		}}
+	}
+	return table
 }
 
 // call is one request and the answer that grows for it. It is used again by

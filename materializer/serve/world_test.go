@@ -116,13 +116,17 @@ type world struct {
 	offsets map[position.Log]int64
 }
 
-func newWorld(t testing.TB, change func(*Config)) *world {
+func openStore(t testing.TB) *state.Store {
 	store, err := state.Open(state.Config{Dir: filepath.Join(t.TempDir(), "state"), CacheBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	p := shop(t)
+	return store
+}
+
+func newWorld(t testing.TB, change func(*Config)) *world {
+	store, p := openStore(t), shop(t)
 	w := &world{t: t, offsets: map[position.Log]int64{}, live: &state.Live{
 		Region: "eu", Project: p, Secret: []byte("secret"), Views: map[string]*state.View{},
 		Sources: []position.Source{eu, us}, Closings: state.NewClosings(),

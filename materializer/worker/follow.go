@@ -92,23 +92,31 @@ func (r *Region) read(ctx context.Context, reader *kafka.Reader, s *catalogue.St
 			return fmt.Errorf("follow the registry log: %w", recs.Err)
 		}
 		for rec := range recs.All() {
-			r.step(s, rec)
+			if err := r.step(s, rec); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (r *Region) step(s *catalogue.State, rec *kafka.Record) {
+// step takes one record into the catalogue. A command of a newer version ends
+// following: passing it over would make this region's catalogue differ from the
+// others'.
+func (r *Region) step(s *catalogue.State, rec *kafka.Record) error {
 	cmd, err := catalogue.Decode(rec.Value)
+	if errors.Is(err, catalogue.ErrNewer) {
+		return fmt.Errorf("registry log offset %d: %w", rec.Offset, err)
+	}
 	if err != nil {
 		r.cfg.Log.Error("registry record is no command", "offset", rec.Offset, "error", err)
-		r.setTrouble(fmt.Sprintf("registry log offset %d: %v", rec.Offset, err))
 		*s = s.Skip(rec.Offset)
-		return
+		return nil
 	}
 	next, verdict := s.Step(cmd, rec.Offset)
 	*s = next
 	r.cfg.Log.Debug("registry command", "offset", rec.Offset, "id", cmd.ID, "outcome", verdict.Outcome.String())
+	return nil
 }
 
 // findRegistry waits for the registry log of the project, or for the only one
@@ -149,7 +157,7 @@ func pickRegistry(topics []string, project string) (string, error) {
 		}
 	}
 	if len(found) > 1 {
-		return "", fmt.Errorf("Kafka holds the registry logs %s: say which with --project", strings.Join(found, ", "))
+		return "", fmt.Errorf("found the registry logs %s: say which with --project", strings.Join(found, ", "))
 	}
 	if len(found) == 1 {
 		return found[0], nil

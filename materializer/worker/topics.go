@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"anabranch.dev/anabranch/connectors/kafka"
+	"anabranch.dev/anabranch/schemas/catalogue"
 	"anabranch.dev/anabranch/schemas/definition"
 )
 
@@ -34,10 +36,16 @@ func EnsureTopics(ctx context.Context, k *kafka.Client, p *definition.Project, r
 	return nil
 }
 
+// MaxBatchBytes bounds a record batch of the topics that are Anabranch's own:
+// a command with its files, or a wave of rounds.
+const MaxBatchBytes = catalogue.MaxCommandBytes + 1<<16
+
 // RegistryTopic is the topic of a project's registry log, to be created before
 // anything else.
 func RegistryTopic(project string) kafka.NewTopic {
-	return kafka.NewTopic{Name: definition.RegistryTopic(project), Partitions: 1, Config: forever()}
+	config := forever()
+	config["max.message.bytes"] = strconv.Itoa(MaxBatchBytes)
+	return kafka.NewTopic{Name: definition.RegistryTopic(project), Partitions: 1, Config: config}
 }
 
 // EnsureTopic creates one topic if it is missing and checks it otherwise.
@@ -82,6 +90,7 @@ func forever() map[string]string {
 
 func retained(d time.Duration) map[string]string {
 	return map[string]string{
+		"max.message.bytes": strconv.Itoa(MaxBatchBytes),
 		"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime",
 		"retention.ms": fmt.Sprint(d.Milliseconds()),
 	}

@@ -110,22 +110,3 @@ func (p *Program) Rank(s position.Source) uint32 {
 	}
 	return uint32(len(p.regions)) << 16
 }
-
-// WorstBytes bounds the bytes of one key's row for one source: every pane of
-// every window full.
-func (p *Program) WorstBytes() int {
-	const header, paneHeader = 64, 24
-	total := header
-	for _, g := range p.groups {
-		panes := 1
-		if g.width > 0 {
-			panes = int((g.keep+p.Stream.MaxFuture)/g.width) + 2
-		}
-		per := paneHeader
-		for _, s := range g.slots {
-			per += p.slots[s].spec.MaxBytes()
-		}
-		total += panes * per
-	}
-	return total
-}

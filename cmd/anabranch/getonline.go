@@ -1,0 +1,317 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"anabranch.dev/anabranch/schemas/catalogue"
+	"anabranch.dev/anabranch/schemas/stamp"
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+type getOnlineCmd struct {
+	where
+	Service      string        `arg:"" help:"A feature service, or features as view:feature,view:*."`
+	Entity       []string      `help:"Join keys of one row; may be repeated." required:"" sep:"none" placeholder:"KEY=VALUE,…"`
+	At           string        `help:"Read time, RFC 3339; default now." placeholder:"TIME"`
+	Mode         string        `help:"eventual, session or bounded." placeholder:"MODE"`
+	MaxStaleness string        `help:"The oldest that an answer may be, like 2s." placeholder:"DURATION"`
+	Deadline     string        `help:"How long the server may wait to keep a budget, like 500ms." placeholder:"DURATION"`
+	After        []string      `help:"Token or REGION/STREAM/PARTITION/OFFSET that must be in the answer." sep:"none" placeholder:"TOKEN"`
+	Partial      bool          `help:"Answer, flagged, even if a budget is not kept."`
+	Timeout      time.Duration `help:"How long to wait for a view that is still building." default:"30s"`
+}
+
+// Help shows an example.
+func (c *getOnlineCmd) Help() string {
+	return "Example:\n  anabranch get-online delay_model --entity airport=ATL --entity airport=ORD --at 2001-03-31T23:00:00Z"
+}
+
+type featuresRequest struct {
+	Service      string           `json:"service,omitempty"`
+	Features     []string         `json:"features,omitempty"`
+	Entities     []map[string]any `json:"entities"`
+	At           string           `json:"at,omitempty"`
+	Mode         string           `json:"mode,omitempty"`
+	MaxStaleness string           `json:"max_staleness,omitempty"`
+	Deadline     string           `json:"deadline,omitempty"`
+	After        []string         `json:"after,omitempty"`
+	Partial      bool             `json:"partial,omitempty"`
+}
+
+// featuresAnswer is the part of an answer that commands look at.
+type featuresAnswer struct {
+	Features []string `json:"features"`
+	At       string   `json:"at"`
+	Rows     []struct {
+		Values          []json.RawMessage `json:"values"`
+		Statuses        []string          `json:"statuses"`
+		AgeMillis       []*int64          `json:"age_ms"`
+		EventTimestamps []*string         `json:"event_timestamps"`
+		At              string            `json:"at"`
+	} `json:"rows"`
+	Plan  string   `json:"plan"`
+	Token string   `json:"token"`
+	Flags []string `json:"flags"`
+}
+
+// Run asks one region and prints its answer.
+func (c *getOnlineCmd) Run(ctx context.Context, out *output) error {
+	e, err := c.find(ctx)
+	if err != nil {
+		return err
+	}
+	req := featuresRequest{At: c.At, Mode: c.Mode, MaxStaleness: c.MaxStaleness, Deadline: c.Deadline, After: c.After, Partial: c.Partial}
+	if strings.Contains(c.Service, ":") {
+		req.Features = strings.Split(c.Service, ",")
+	} else {
+		req.Service = c.Service
+	}
+	kinds := keyKinds(ctx, e, c.Project)
+	for _, text := range c.Entity {
+		row, err := parseEntity(text, kinds)
+		if err != nil {
+			return err
+		}
+		req.Entities = append(req.Entities, row)
+	}
+	pl := &e.places[0]
+	body, err := e.features(ctx, pl, &req, c.Timeout)
+	if err != nil {
+		return err
+	}
+	if out.json {
+		_, err := out.stdout.Write(append(bytes.TrimSpace(body), '\n'))
+		return err
+	}
+	var answer featuresAnswer
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return fmt.Errorf("region %s: answer: %w", pl.region, err)
+	}
+	printAnswer(out, pl.region, c.Entity, &answer)
+	return nil
+}
+
+// keyKinds are the kinds of all columns that a request may have, as far as the
+// definitions are reached; without them a value is sent as it looks.
+func keyKinds(ctx context.Context, e *env, project string) map[string]value.Kind {
+	kinds := map[string]value.Kind{}
+	s, err := currentCatalogue(ctx, e, project)
+	if err != nil {
+		return kinds
+	}
+	addKeyKinds(&s, kinds)
+	return kinds
+}
+
+func addKeyKinds(s *catalogue.State, kinds map[string]value.Kind) {
+	for i := range s.Project.Entities {
+		for _, k := range s.Project.Entities[i].JoinKeys {
+			kinds[k.Name] = k.Type
+		}
+	}
+	for i := range s.Project.Services {
+		for _, sel := range s.Project.Services[i].Features {
+			v := s.Project.View(sel.View)
+			if v == nil {
+				continue
+			}
+			for _, k := range s.Project.EntityOf(v).JoinKeys {
+				if column, ok := sel.Keys[k.Name]; ok {
+					kinds[column] = k.Type
+				}
+			}
+		}
+	}
+}
+
+// parseEntity reads KEY=VALUE,KEY=VALUE. A comma in a value is written \,.
+func parseEntity(text string, kinds map[string]value.Kind) (map[string]any, error) {
+	row := map[string]any{}
+	if text == "" || text == "{}" {
+		return row, nil
+	}
+	for _, pair := range splitUnescaped(text) {
+		name, v, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return nil, usage("--entity %s: want KEY=VALUE pairs with commas between them", text)
+		}
+		if _, twice := row[name]; twice {
+			return nil, usage("--entity %s: %s is given twice", text, name)
+		}
+		kind, known := kinds[name]
+		_, err := strconv.ParseInt(v, 10, 64)
+		switch {
+		case v == "null":
+			row[name] = nil
+		case known && kind == value.Int64 && err != nil:
+			return nil, usage("--entity %s: %s is an integer, found %q", text, name, v)
+		case kind == value.Int64 || !known && err == nil:
+			row[name] = json.Number(v)
+		default:
+			row[name] = v
+		}
+	}
+	return row, nil
+}
+
+func splitUnescaped(s string) []string {
+	var parts []string
+	var part strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && i+1 < len(s):
+			i++
+			part.WriteByte(s[i])
+		case s[i] == ',':
+			parts = append(parts, part.String())
+			part.Reset()
+		default:
+			part.WriteByte(s[i])
+		}
+	}
+	return append(parts, part.String())
+}
+
+// problem is an error answer (RFC 9457).
+type problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Type   string `json:"type"`
+	Row    *int   `json:"row"`
+}
+
+func (p *problem) Error() string {
+	if p.Row != nil {
+		return fmt.Sprintf("%s (row %d): %s", p.Title, *p.Row, p.Detail)
+	}
+	return p.Title + ": " + p.Detail
+}
+
+// features asks a region for features; while a view is building it asks again
+// until timeout.
+func (e *env) features(ctx context.Context, pl *place, req *featuresRequest, timeout time.Duration) ([]byte, error) {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(timeout); ; {
+		answer, err := e.post(ctx, pl, "/v1/features", body)
+		p, is := err.(*problem)
+		if !is || p.Status != http.StatusServiceUnavailable || !strings.HasSuffix(p.Type, "/building") || time.Now().After(deadline) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (e *env) post(ctx context.Context, pl *place, path string, body []byte) ([]byte, error) {
+	if pl.http == "" {
+		return nil, fmt.Errorf("region %s: its HTTP address is not known: give --server, or http under peers in --config", pl.region)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, pl.http+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if e.token != "" {
+		req.Header.Set("Authorization", "Bearer "+e.token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("region %s does not answer: %w", pl.region, err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusOK {
+		return b, nil
+	}
+	p := &problem{Status: resp.StatusCode, Title: resp.Status}
+	if json.Unmarshal(b, p) != nil {
+		p.Detail = strings.TrimSpace(string(b))
+	}
+	return nil, p
+}
+
+func printAnswer(out *output, region string, entities []string, a *featuresAnswer) {
+	head := append([]string{"FEATURE"}, entities...)
+	rows := make([][]string, len(a.Features))
+	for i, name := range a.Features {
+		rows[i] = []string{name}
+		for j := range a.Rows {
+			cell := shortJSON(a.Rows[j].Values[i])
+			if s := a.Rows[j].Statuses[i]; s != "PRESENT" {
+				cell = s
+			}
+			rows[i] = append(rows[i], cell)
+		}
+	}
+	out.table(head, rows)
+	ages := []string{}
+	for j := range a.Rows {
+		age := "unknown"
+		for _, ms := range a.Rows[j].AgeMillis {
+			if ms != nil {
+				age = fmt.Sprintf("%d ms", *ms)
+			}
+		}
+		ages = append(ages, age)
+	}
+	out.say("\nregion %s, at %s, age %s, plan %s%s", region, a.At, strings.Join(ages, " / "), a.Plan, flagText(a.Flags))
+	out.say("token %s", a.Token)
+	hintOutside(out, a)
+}
+
+func flagText(flags []string) string {
+	if len(flags) == 0 {
+		return ""
+	}
+	return ", flags " + strings.Join(flags, ", ")
+}
+
+// hintOutside says what to do if everything is too old at the time of asking.
+func hintOutside(out *output, a *featuresAnswer) {
+	newest := stamp.NoTime
+	for j := range a.Rows {
+		for i, s := range a.Rows[j].Statuses {
+			if s != "OUTSIDE_MAX_AGE" {
+				return
+			}
+			if at := a.Rows[j].EventTimestamps[i]; at != nil {
+				if t, err := stamp.ParseTime(*at); err == nil {
+					newest = max(newest, t)
+				}
+			}
+		}
+	}
+	if newest != stamp.NoTime {
+		out.say("\nall values are older than the view's ttl: the newest event is of %s; try --at %s", newest, newest)
+	}
+}
+
+func shortJSON(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	text := string(raw)
+	if len(text) > 60 {
+		text = text[:57] + "…"
+	}
+	return text
+}

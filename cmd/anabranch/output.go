@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// output is where a command's words go.
+type output struct {
+	stdout, stderr *os.File
+	json, verbose  bool
+}
+
+// say prints a line for a person; with --json it goes to stderr.
+func (o *output) say(format string, args ...any) {
+	w := o.stdout
+	if o.json {
+		w = o.stderr
+	}
+	fmt.Fprintf(w, format+"\n", args...)
+}
+
+// progress prints a line about long work, always on stderr.
+func (o *output) progress(format string, args ...any) {
+	fmt.Fprintf(o.stderr, format+"\n", args...)
+}
+
+// result prints the one JSON document of a command under --json.
+func (o *output) result(v any) error {
+	if !o.json {
+		return nil
+	}
+	enc := json.NewEncoder(o.stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// terminal reports whether a person watches stderr.
+func (o *output) terminal() bool {
+	info, err := o.stderr.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (o *output) log() *slog.Logger {
+	level := slog.LevelError
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(o.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// table prints rows under a head in aligned columns.
+func (o *output) table(head []string, rows [][]string) {
+	widths := make([]int, len(head))
+	for _, row := range append([][]string{head}, rows...) {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	line := func(row []string) {
+		var b strings.Builder
+		for i, cell := range row {
+			b.WriteString(cell)
+			if i < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+			}
+		}
+		o.say("%s", strings.TrimRight(b.String(), " "))
+	}
+	line(head)
+	for _, row := range rows {
+		line(row)
+	}
+}
+
+// count prints a number with thousands separated.
+func count[N ~int | ~int64 | ~int32](n N) string {
+	s := fmt.Sprintf("%d", n)
+	sign := ""
+	if strings.HasPrefix(s, "-") {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// sizeOf prints a number of bytes for a person.
+func sizeOf(n int64) string {
+	switch {
+	case n < 10_000:
+		return fmt.Sprintf("%d B", n)
+	case n < 10_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
+
+// ticker calls fn every interval until the returned function is called.
+func every(interval time.Duration, fn func()) (stop func()) {
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTicker(interval)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				fn()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}

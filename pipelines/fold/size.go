@@ -1,0 +1,77 @@
+package fold
+
+import (
+	"anabranch.dev/anabranch/pipelines/merge"
+	"anabranch.dev/anabranch/schemas/value"
+)
+
+// Parts of a row's size in bytes: what a part and a pane hold beside states,
+// and one element of a collection beside its content.
+const (
+	partBytes    = 64
+	paneBytes    = 8
+	elementBytes = 12
+	textBytes    = 16
+	sparseBytes  = 64
+)
+
+// PlannedBytes is what one key may take in one region's part at the worst: all
+// numbers at their widest, all panes of every window there. Text counts as 16
+// bytes. The panes of a windowed collection (recent, set, approx_distinct) are
+// taken to hold one full state together and 64 bytes each beside it: their
+// elements spread over the panes.
+func (p *Program) PlannedBytes() int {
+	total := partBytes
+	for _, g := range p.groups {
+		panes := p.panes(&g)
+		total += panes * paneBytes
+		for _, s := range g.slots {
+			full, collection := plannedState(p.slots[s].spec)
+			if collection {
+				total += full + (panes-1)*min(full, sparseBytes)
+				continue
+			}
+			total += panes * full
+		}
+	}
+	return total
+}
+
+// WorstBytes is PlannedBytes with every pane of every collection full.
+func (p *Program) WorstBytes() int {
+	total := partBytes
+	for _, g := range p.groups {
+		panes := p.panes(&g)
+		total += panes * paneBytes
+		for _, s := range g.slots {
+			full, _ := plannedState(p.slots[s].spec)
+			total += panes * full
+		}
+	}
+	return total
+}
+
+// panes is how many panes of a group a part can hold.
+func (p *Program) panes(g *group) int {
+	if g.width == 0 {
+		return 1
+	}
+	return int((g.keep+g.width-1)/g.width) + 1
+}
+
+// plannedState is the size of one full state, and whether it is a collection.
+func plannedState(s merge.Spec) (bytes int, collection bool) {
+	content := 9
+	if s.Input.Kind == value.String || s.Input.Kind == value.Bytes {
+		content = 1 + textBytes
+	}
+	switch s.Kind {
+	case merge.Recent:
+		return s.K * (elementBytes + content), true
+	case merge.Set:
+		return s.Max * (elementBytes + content), true
+	case merge.ApproxDistinct:
+		return s.MaxBytes(), true
+	}
+	return s.MaxBytes(), false
+}
