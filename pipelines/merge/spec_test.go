@@ -8,18 +8,17 @@ import (
 )
 
 var (
-	boolean  = value.Of(value.Bool)
-	whole    = value.Of(value.Int64)
-	float    = value.Of(value.Float64)
-	text     = value.Of(value.String)
-	raw      = value.Of(value.Bytes)
-	date     = value.Of(value.Date)
-	moment   = value.Of(value.Timestamp)
-	cents    = value.Type{Kind: value.Decimal, Scale: 2}
-	texts    = value.ListOf(text)
-	floats   = value.ListOf(float)
-	scalars  = []value.Type{boolean, whole, float, text, raw, date, moment, cents}
-	anything = append([]value.Type{texts, floats}, scalars...)
+	boolean = value.Of(value.Bool)
+	whole   = value.Of(value.Int64)
+	float   = value.Of(value.Float64)
+	text    = value.Of(value.String)
+	raw     = value.Of(value.Bytes)
+	date    = value.Of(value.Date)
+	moment  = value.Of(value.Timestamp)
+	cents   = value.Type{Kind: value.Decimal, Scale: 2}
+	texts   = value.ListOf(text)
+	floats  = value.ListOf(float)
+	scalars = []value.Type{boolean, whole, float, text, raw, date, moment, cents}
 )
 
 func TestValidateSaysWhatIsWrong(t *testing.T) {

@@ -23,7 +23,7 @@ func (c *Case) roundTrip(s merge.State, h History, source int, base merge.Order)
 	head := []byte("head")
 	b := s.Append(head[:4:4], base)
 	if string(b[:4]) != "head" {
-		return fmt.Errorf("Append changed what it appends to")
+		return fmt.Errorf("the bytes before Append changed")
 	}
 	b = b[4:]
 	into, input := c.fold(h.All()), append(append([]byte(nil), b...), 0x5a, 0x01)
