@@ -66,6 +66,9 @@ func parsePosition(live *state.Live, s string) (position.Frontier, error) {
 // marksFor are the marks of want that matter to a view: of its stream, in the
 // partitions that are touched. Others are about other keys.
 func marksFor(want position.Frontier, stream string, touched []int32) []markWanted {
+	if len(want) == 0 {
+		return nil
+	}
 	var list []markWanted
 	for _, log := range want.Logs() {
 		for _, p := range touched {

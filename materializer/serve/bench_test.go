@@ -10,6 +10,7 @@ import (
 
 	"anabranch.dev/anabranch/materializer/state"
 	"anabranch.dev/anabranch/schemas/stamp"
+	"anabranch.dev/anabranch/schemas/value"
 )
 
 const tenFeatures = `{"features": ["spending:orders_1h", "spending:orders", "spending:total", "spending:last_total", "spending:max_total",
@@ -21,6 +22,8 @@ func benchWorld(b *testing.B) *world {
 		w.order(eu, 7, noon-stamp.Micros(i)*stamp.Minute, 2.5, "tea")
 		w.order(us, 7, noon-stamp.Micros(i)*stamp.Minute, 2.5, "ink")
 	}
+	w.fold("ticks", eu, noon, nil)
+	w.fold("clicks", eu, noon, map[string]value.Value{"user_id": value.Int(7), "item": value.Text("tea"), "n": value.Int(9), "label": value.Text("new")})
 	w.close(eu, noon)
 	w.close(us, noon)
 	return w

@@ -36,7 +36,7 @@ func (s *Server) feastRead(c *call) *Problem {
 	if problem != nil {
 		return problem
 	}
-	p, problem := s.plans.find(live, &q.query, s.cfg.Limits.Features)
+	p, problem := s.plans.find(live, s.metrics, &q.query, s.cfg.Limits.Features)
 	if problem == nil {
 		problem = q.check(p)
 	}

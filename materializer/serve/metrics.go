@@ -76,7 +76,7 @@ func (m *metrics) read(r *reading) {
 	for i := range r.views {
 		v := &r.views[i]
 		if most := worst(v.ages); !v.invalid && most.known {
-			m.age.WithLabelValues(v.read.def.Name).Observe(float64(most.micros) / 1e6)
+			v.read.age.Observe(float64(most.micros) / 1e6)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"anabranch.dev/anabranch/materializer/state"
 	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/stamp"
@@ -44,6 +46,7 @@ type viewRead struct {
 	view    *state.View       // nil: not held here
 	which   []int             // feature indexes, each once
 	lookups []lookup
+	age     prometheus.Observer // of the ages served
 }
 
 // lookup says where a view's join keys stand in the request's rows.
@@ -61,8 +64,8 @@ type selection struct {
 }
 
 // newPlan resolves a service (by name) or a list of features.
-func newPlan(live *state.Live, service string, features []string, limit int) (*plan, *Problem) {
-	b := &planner{plan: &plan{live: live}, limit: limit, seen: map[string]bool{}}
+func newPlan(live *state.Live, m *metrics, service string, features []string, limit int) (*plan, *Problem) {
+	b := &planner{plan: &plan{live: live}, metrics: m, limit: limit, seen: map[string]bool{}}
 	if features == nil {
 		return b.service(service)
 	}
@@ -79,9 +82,10 @@ func newPlan(live *state.Live, service string, features []string, limit int) (*p
 }
 
 type planner struct {
-	plan  *plan
-	limit int
-	seen  map[string]bool
+	plan    *plan
+	metrics *metrics
+	limit   int
+	seen    map[string]bool
 }
 
 func (b *planner) finish() (*plan, *Problem) {
@@ -196,7 +200,7 @@ func (b *planner) read(def *definition.View, version int) (int, *Problem) {
 			return i, nil
 		}
 	}
-	r := viewRead{def: def, stream: live.Project.Stream(def.Stream), entity: live.Project.EntityOf(def), view: view, policy: def.Policy}
+	r := viewRead{def: def, stream: live.Project.Stream(def.Stream), entity: live.Project.EntityOf(def), view: view, policy: def.Policy, age: b.metrics.age.WithLabelValues(def.Name)}
 	if view != nil {
 		r.def, r.stream, r.entity = view.Prog.View, view.Prog.Stream, view.Prog.Entity
 	}

@@ -38,14 +38,14 @@ func (c *plans) table(live *state.Live) *planTable {
 }
 
 // find is the plan of a query.
-func (c *plans) find(live *state.Live, q *query, limit int) (*plan, *Problem) {
+func (c *plans) find(live *state.Live, m *metrics, q *query, limit int) (*plan, *Problem) {
 	t := c.table(live)
-	m, key := t.services, q.service
+	known, key := t.services, q.service
 	if q.features != nil {
-		m, key = t.features, q.features
+		known, key = t.features, q.features
 	}
 	t.mu.RLock()
-	p := m[string(key)]
+	p := known[string(key)]
 	t.mu.RUnlock()
 	if p != nil {
 		return p, nil
@@ -57,11 +57,11 @@ func (c *plans) find(live *state.Live, q *query, limit int) (*plan, *Problem) {
 			return nil, problem
 		}
 	}
-	p, problem := newPlan(live, string(q.service), list, limit)
+	p, problem := newPlan(live, m, string(q.service), list, limit)
 	if problem != nil {
 		return nil, problem
 	}
-	t.keep(m, string(key), p)
+	t.keep(known, string(key), p)
 	return p, nil
 }
 

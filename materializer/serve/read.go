@@ -64,7 +64,7 @@ const (
 // past, then reads.
 func (s *Server) read(ctx context.Context, live *state.Live, q *query) (*reading, *Problem) {
 	begun := time.Now()
-	p, problem := s.plans.find(live, q, s.cfg.Limits.Features)
+	p, problem := s.plans.find(live, s.metrics, q, s.cfg.Limits.Features)
 	if problem != nil {
 		return nil, problem
 	}
