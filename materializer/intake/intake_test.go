@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/linkedin/goavro/v2"
 	"pgregory.net/rapid"
 
 	"anabranch.dev/anabranch/connectors/kafka"
@@ -127,12 +126,8 @@ func TestAnEncoderGoesOnAfterABadRow(t *testing.T) {
 	}
 }
 
-func TestEveryRowIsReadBackByAnotherLibraryAndAccepted(t *testing.T) {
+func TestEveryRowIsReadBackAsItWas(t *testing.T) {
 	e := encoder(t, "clicks")
-	codec, err := goavro.NewCodec(e.Schema().Schema)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := shop(t)
 	reader, err := wire.NewReader(p.Stream("clicks"), p.Entity("basket"), nil)
 	if err != nil {
@@ -148,18 +143,13 @@ func TestEveryRowIsReadBackByAnotherLibraryAndAccepted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		native, rest, err := codec.NativeFromBinary(rec.Value[5:])
-		if err != nil || len(rest) > 0 {
-			t.Fatal(err, rest)
-		}
-		m := native.(map[string]any)
-		if m["user"].(map[string]any)["long"] != user || m["item"] != item || m["at"] != at || m["n"] != nil {
-			t.Fatalf("%s became %v", object, m)
-		}
 		var ev wire.Event
 		verdict, err := reader.Read(&wire.Record{Value: rec.Value, Partition: rec.Partition, AppendMillis: 1 << 41}, &ev)
 		if err != nil || !verdict.OK() || string(ev.Key) != string(rec.Key) {
 			t.Fatal(verdict, err)
+		}
+		if f := ev.Fields; f[0].N != user || string(f[1].B) != item || f[2].N != at || !f[3].IsNull() {
+			t.Fatalf("%s became %v", object, f)
 		}
 		typed, err := e.EncodeValues([]value.Value{value.Int(user), value.Text(item), value.Int(at), {}}, "")
 		if err != nil || string(typed.Value) != string(rec.Value) || string(typed.Key) != string(rec.Key) || typed.Partition != rec.Partition {

@@ -11,7 +11,6 @@ import (
 
 	"anabranch.dev/anabranch/materializer/state"
 	"anabranch.dev/anabranch/schemas/definition"
-	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
 
@@ -266,69 +265,6 @@ func (p *plan) keyType(column int) value.Kind {
 		}
 	}
 	return value.String
-}
-
-// terms are the budget of one view under a request.
-type terms struct {
-	mode    string
-	max     stamp.Micros // bounded: the greatest age allowed
-	partial bool
-}
-
-// terms applies the order of precedence: request, service, view, eventual. The
-// first level that says anything decides the mode, max_staleness alone meaning
-// bounded; a bounded one without a bound takes it from the next that has one.
-func (p *plan) terms(q *query, view definition.Policy) (terms, *Problem) {
-	levels := []budget{q.budget, {p.policy.Mode, p.policy.MaxStaleness}, {view.Mode, view.MaxStaleness}}
-	t := terms{mode: "eventual", partial: partial(q.partial, p.policy.Partial, view.Partial)}
-	for i, l := range levels {
-		if l == (budget{}) {
-			continue
-		}
-		if t.mode = l.mode; t.mode == "" {
-			t.mode = "bounded"
-		}
-		for _, lower := range levels[i:] {
-			if t.max == 0 {
-				t.max = lower.max
-			}
-		}
-		break
-	}
-	if t.mode == "bounded" && t.max == 0 {
-		return t, badRequest("mode bounded needs max_staleness, in the request or in a policy")
-	}
-	return t, nil
-}
-
-func partial(levels ...*bool) bool {
-	for _, l := range levels {
-		if l != nil {
-			return *l
-		}
-	}
-	return false
-}
-
-// deadline is how long a request may take: by the request, the service, the
-// strictest of the views, or a second.
-func (p *plan) deadline(q *query) stamp.Micros {
-	if q.deadline > 0 {
-		return q.deadline
-	}
-	if p.policy.Deadline > 0 {
-		return min(p.policy.Deadline, maxDeadline)
-	}
-	least := stamp.Micros(0)
-	for i := range p.reads {
-		if d := p.reads[i].policy.Deadline; d > 0 && (least == 0 || d < least) {
-			least = d
-		}
-	}
-	if least == 0 {
-		return stamp.Second
-	}
-	return min(least, maxDeadline)
 }
 
 // versions are the view versions of the plan, by name, in order.
