@@ -13,11 +13,12 @@ const (
 	elementBytes = 12
 	textBytes    = 16
 	sparseBytes  = 64
+	listItems    = 128
 )
 
 // PlannedBytes is what one key may take in one region's part at the worst: all
 // numbers at their widest, all panes of every window there. Text counts as 16
-// bytes. The panes of a windowed collection (recent, set, approx_distinct) are
+// bytes, a list as 128 items. The panes of a windowed collection (recent, set, approx_distinct) are
 // taken to hold one full state together and 64 bytes each beside it: their
 // elements spread over the panes.
 func (p *Program) PlannedBytes() int {
@@ -64,6 +65,9 @@ func plannedState(s merge.Spec) (bytes int, collection bool) {
 	content := 9
 	if s.Input.Kind == value.String || s.Input.Kind == value.Bytes {
 		content = 1 + textBytes
+	}
+	if s.Input.Kind == value.List {
+		return elementBytes + listItems*content, false
 	}
 	switch s.Kind {
 	case merge.Recent:

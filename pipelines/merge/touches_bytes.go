@@ -6,7 +6,7 @@ import (
 )
 
 // append appends the items beyond offset after, newest first, each relative to
-// the one before it (FORMAT.md §5.6).
+// the one before it (FORMAT.md §5.7).
 func (l *touches) append(dst []byte, base Order, after int64) []byte {
 	n := 0
 	for i := range l.items {
