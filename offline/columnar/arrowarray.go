@@ -64,6 +64,9 @@ func appendList(v *Vector, a array.ListLike, i, j int) error {
 		if from < 0 || from > to || to > int64(a.ListValues().Len()) {
 			return fmt.Errorf("list %d lies outside of its items", i+1)
 		}
+		if int64(v.Elem.Len())+to-from > maxArrowRows {
+			return fmt.Errorf("lists of over %d items", maxArrowRows)
+		}
 		if err := appendArrow(v.Elem, a.ListValues(), int(from), int(to)); err != nil {
 			return err
 		}

@@ -1,7 +1,7 @@
 package columnar
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +20,7 @@ type ArrowReader struct {
 // ReadArrow reads the schema of an IPC stream; record batches are read by Next. Every column must have a type of ours.
 func ReadArrow(r io.Reader) (ar *ArrowReader, err error) {
 	defer guard(&err)
-	in, err := ipc.NewReader(r)
+	in, err := ipc.NewReaderFromMessageReader(&messages{in: r})
 	if err != nil {
 		return nil, fmt.Errorf("read arrow: %w", err)
 	}
@@ -28,17 +28,12 @@ func ReadArrow(r io.Reader) (ar *ArrowReader, err error) {
 }
 
 // readArrowFile reads either format, as the first bytes tell.
-func readArrowFile(r ipc.ReadAtSeeker) (ar *ArrowReader, err error) {
-	defer guard(&err)
-	magic := make([]byte, len(ipc.Magic))
-	if _, err := r.ReadAt(magic, 0); err != nil || !bytes.Equal(magic, ipc.Magic) {
-		return ReadArrow(io.NewSectionReader(r, 0, 1<<62))
-	}
-	in, err := ipc.NewFileReader(r)
+func readArrowFile(r io.ReaderAt, size int64) (*ArrowReader, error) {
+	stream, err := streamOf(r, size)
 	if err != nil {
-		return nil, fmt.Errorf("read arrow: %w", err)
+		return nil, err
 	}
-	return newArrowReader(in.Schema(), in.Read, func() { _ = in.Close() })
+	return ReadArrow(bufio.NewReaderSize(stream, 1<<16))
 }
 
 func newArrowReader(s *arrow.Schema, next func() (arrow.Record, error), release func()) (*ArrowReader, error) {
@@ -75,11 +70,11 @@ func (r *ArrowReader) Next(b *Batch) (err error) {
 	n := int(record.NumRows())
 	for i := range r.schema {
 		column := record.Column(i)
+		if column.Len() != n {
+			return fmt.Errorf("read arrow: column %q: %d rows of %d", r.schema[i].Name, column.Len(), n)
+		}
 		if err := appendArrow(&b.Cols[i], column, 0, column.Len()); err != nil {
 			return fmt.Errorf("read arrow: column %q: %w", r.schema[i].Name, err)
-		}
-		if got := b.Cols[i].Len(); got != n {
-			return fmt.Errorf("read arrow: column %q: %d rows of %d", r.schema[i].Name, got, n)
 		}
 	}
 	b.Rows = n

@@ -45,7 +45,7 @@ func (t *arrowTable) measure() error {
 }
 
 func (t *arrowTable) open() (*ArrowReader, error) {
-	return readArrowFile(io.NewSectionReader(t.disk, 0, t.size))
+	return readArrowFile(t.disk, t.size)
 }
 
 func (t *arrowTable) schema() Schema { return t.fields }

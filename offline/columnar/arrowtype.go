@@ -112,7 +112,7 @@ func growArrowSchema(encoded string, extra Schema) (grown string, err error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := ipc.NewReader(bytes.NewReader(message))
+	r, err := ipc.NewReaderFromMessageReader(&messages{in: bytes.NewReader(message)})
 	if err != nil {
 		return "", err
 	}

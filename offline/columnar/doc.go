@@ -26,8 +26,9 @@
 //
 // # Errors
 //
-// Input is never trusted: a corrupt file is an error that names the column, and a panic of a decoder becomes one. Errors
-// about a user's row carry its number, counting from 1.
+// Input is never trusted: a corrupt file is an error that names the column, and a panic of a decoder becomes one; lengths
+// are checked before the libraries believe them where that is possible (a run of dictionary indexes can still make
+// parquet-go allocate some GiB for a moment). Errors about a user's row carry its number, counting from 1.
 //
 // # Not here
 //

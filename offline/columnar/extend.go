@@ -36,7 +36,8 @@ type fileExtender struct {
 	row   int64
 }
 
-func (f *File) extend(w io.Writer, extra Schema, o Options) (*fileExtender, error) {
+func (f *File) extend(w io.Writer, extra Schema, o Options) (x *fileExtender, err error) {
+	defer guard(&err)
 	if err := f.clashes(extra); err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func (f *File) extend(w io.Writer, extra Schema, o Options) (*fileExtender, erro
 	if err != nil {
 		return nil, err
 	}
-	x := &fileExtender{Writer: out, file: f, group: -1}
+	x = &fileExtender{Writer: out, file: f, group: -1}
 	x.before = x.copyGroup
 	x.openGroup()
 	return x, nil
@@ -112,7 +113,11 @@ func (x *fileExtender) copyGroup() error {
 	columns := x.out.ColumnWriters()
 	buffer := make([]parquet.Value, 0, blockRows)
 	for i, chunk := range chunks {
-		if err := copyChunk(columns[i], chunk, int64(x.limit), buffer); err != nil {
+		err := x.file.checkChunk(x.group, i)
+		if err == nil {
+			err = copyChunk(columns[i], chunk, int64(x.limit), buffer)
+		}
+		if err != nil {
 			return fmt.Errorf("row group %d: column %q: %w", x.group, x.file.file.Schema().Columns()[i], err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // File is an open Parquet file: a typed view of its columns and what its footer says.
@@ -131,4 +132,14 @@ func (f *File) pick(names []string) (Schema, []*view, error) {
 		schema[i], views[i] = v.Column, v
 	}
 	return schema, views, nil
+}
+
+// checkChunk looks for damage in a column chunk that the library would not survive. The library takes one codec for all
+// chunks of a column, whatever they say themselves.
+func (f *File) checkChunk(group, leaf int) error {
+	chunk, ok := f.file.RowGroups()[group].ColumnChunks()[leaf].(*parquet.FileColumnChunk)
+	if !ok || chunk.Node().Compression().CompressionCodec() != format.Lz4Raw {
+		return nil
+	}
+	return checkLZ4(f.file, &f.file.Metadata().RowGroups[group].Columns[leaf].MetaData)
 }

@@ -94,9 +94,12 @@ func (s *Scanner) open() (err error) {
 	g := s.file.file.RowGroups()[s.group]
 	chunks := g.ColumnChunks()
 	for i, v := range s.views {
-		s.cursors[i] = make([]*cursor, len(v.leaves))
-		for j, l := range v.leaves {
-			s.cursors[i][j] = &cursor{source: l, pages: chunks[l.index].Pages()}
+		s.cursors[i] = s.cursors[i][:0]
+		for _, l := range v.leaves {
+			if err := s.file.checkChunk(s.group, l.index); err != nil {
+				return fmt.Errorf("read parquet: row group %d: column %q: %w", s.group, v.Name, err)
+			}
+			s.cursors[i] = append(s.cursors[i], &cursor{source: l, pages: chunks[l.index].Pages()})
 		}
 	}
 	s.left = g.NumRows()

@@ -36,6 +36,7 @@ pq.write_table(t,'foreign.parquet',row_group_size=3,data_page_size=64)
 pq.write_table(t.select(['i32','s','ms','f64']),'foreign_v1.parquet',version='1.0',use_deprecated_int96_timestamps=False,data_page_version='1.0',compression='gzip')
 pq.write_table(t.select(['us','ns','ms']),'int96.parquet',use_deprecated_int96_timestamps=True,compression='zstd')
 pq.write_table(t.drop_columns(['map','f16','time','null']).select(['i32','s','dec38','list','ls']),'v2.parquet',data_page_version='2.0',compression='brotli',row_group_size=4)
+pq.write_table(t.select(['i32','s','list','dec38']),'lz4.parquet',compression='lz4',row_group_size=4)
 import pyarrow.feather as fe
 t2=t.drop_columns(['map','time','f16'])
 fe.write_feather(t2,'foreign.feather',compression='zstd',chunksize=4)
@@ -84,5 +85,5 @@ def golden(name,t,skip=()):
     for i in range(t.num_rows): out+=' '.join(val(c[i]) for c in t.columns)+' \n'
     open(name+'.golden','w').write(out)
 skip=('map','time','null','f16')
-for f in ['foreign.parquet','foreign_v1.parquet','int96.parquet','v2.parquet']: golden(f,pq.read_table(f),skip)
+for f in ['foreign.parquet','foreign_v1.parquet','int96.parquet','v2.parquet','lz4.parquet']: golden(f,pq.read_table(f),skip)
 golden('foreign.feather',fe.read_table('foreign.feather'))
