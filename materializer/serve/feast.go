@@ -156,7 +156,9 @@ func (q *feastQuery) check(p *plan) *Problem {
 	for i := range p.columns {
 		name := q.nameOf(&p.columns[i])
 		if taken[name] {
-			return badRequest("two columns of the answer are named %s; set full_feature_names to true, or ask for one of them", name)
+			problem := badRequest("two columns of the answer are named %s; set full_feature_names to true, or ask for one of them", name)
+			problem.class = "FeatureNameCollisionError"
+			return problem
 		}
 		taken[name] = true
 	}
@@ -207,7 +209,8 @@ func (q *feastQuery) cells(p *plan) cells {
 }
 
 // feastError is an error as Feast's servers print it and its clients read it:
-// JSON within a JSON string.
+// JSON within a JSON string. The client raises the class with the message, if it
+// is one of Feast's own; others would lose the message.
 type feastError struct {
 	Module  string `json:"module"`
 	Class   string `json:"class"`
@@ -223,9 +226,9 @@ func writeFeast(w http.ResponseWriter, p *Problem) int {
 	case "stale", "token-not-reached", "skew", "deadline", "building", "halted", "residency":
 		status = http.StatusUnprocessableEntity
 	}
-	e := feastError{"builtins", "ValueError", clean(p.Detail)}
+	e := feastError{"feast.errors", "FeastError", clean(p.Detail)}
 	if p.class != "" {
-		e.Module, e.Class = "feast.errors", p.class
+		e.Class = p.class
 	}
 	inner, _ := json.Marshal(e)
 	body, _ := json.Marshal(string(inner))

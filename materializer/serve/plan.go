@@ -191,7 +191,7 @@ func (b *planner) read(def *definition.View, version int) (int, *Problem) {
 	live := b.plan.live
 	view := live.Views[def.Name]
 	if view != nil && version > 0 && version != view.Version {
-		return 0, notFound("view", "FeatureViewNotFoundException",
+		return 0, notFound("view", "FeatureViewVersionNotFound",
 			fmt.Sprintf("feature view %s@v%d is not served; the live version is v%d", def.Name, version, view.Version))
 	}
 	for i := range b.plan.reads {
