@@ -10,8 +10,8 @@ import (
 
 const benchRows = 1 << 18
 
-// wide is 12 columns as an events table has: key, times, position, fields.
-func wide() *Batch {
+// eventBatch is 12 columns as an events table has: key, times, position, fields.
+func eventBatch() *Batch {
 	s := Schema{{Name: "key", Type: value.Of(value.String)}}
 	for i := range 8 {
 		s = append(s, Column{Name: fmt.Sprint("n", i), Type: int64Type})
@@ -37,7 +37,7 @@ func wide() *Batch {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	all := wide()
+	all := eventBatch()
 	ints := &Batch{Schema: all.Schema[1:9], Cols: all.Cols[1:9], Rows: all.Rows}
 	for name, batch := range map[string]*Batch{"12 columns": all, "8 integers": ints} {
 		for _, codec := range []string{"snappy", "zstd"} {
@@ -65,7 +65,7 @@ func BenchmarkWrite(b *testing.B) {
 }
 
 func BenchmarkScan(b *testing.B) {
-	all := wide()
+	all := eventBatch()
 	var data writeBuffer
 	w, err := NewWriter(&data, all.Schema, Options{SortedBy: []string{"key", "at"}, Bloom: []string{"key"}})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -63,6 +64,10 @@ func (l *leaf) write(v *Vector, i, j int) error {
 			return err
 		}
 	}
+	if len(l.path) == 1 && wide(v.Type.Kind) {
+		l.numbers(v, i, j)
+		return l.hand()
+	}
 	for ; i < j; i++ {
 		if err := l.row(v, i); err != nil {
 			return err
@@ -74,6 +79,34 @@ func (l *leaf) write(v *Vector, i, j int) error {
 		}
 	}
 	return l.hand()
+}
+
+// wide reports the kinds that are 64 bits on disk.
+func wide(k value.Kind) bool { return k == value.Int64 || k == value.Timestamp || k == value.Float64 }
+
+// numbers is row for many rows of 64 bits, which most columns hold.
+func (l *leaf) numbers(v *Vector, i, j int) {
+	l.values = slices.Grow(l.values[:0], j-i)[:j-i]
+	from := v.N[i:j]
+	if v.Type.Kind == value.Float64 {
+		for k := range l.values {
+			l.values[k] = parquet.DoubleValue(math.Float64frombits(uint64(from[k])))
+		}
+	} else {
+		for k := range l.values {
+			l.values[k] = parquet.Int64Value(from[k])
+		}
+	}
+	if !l.path[0].optional {
+		return
+	}
+	for k := range l.values {
+		if v.Null(i + k) {
+			l.values[k] = parquet.Value{}
+		} else {
+			l.values[k].SetDefinitionLevel(1)
+		}
+	}
 }
 
 func (l *leaf) row(v *Vector, i int) error {
