@@ -14,8 +14,8 @@ func FuzzNamesStayBelowTheRoot(f *testing.F) {
 		if CheckName(name) != nil {
 			return
 		}
-		path := (&dirStore{root: "/root/store"}).path(name)
-		rel, err := filepath.Rel("/root/store", path)
+		path := (&dirStore{root: "/some/store"}).path(name)
+		rel, err := filepath.Rel("/some/store", path)
 		if err != nil || filepath.ToSlash(rel) != name || strings.HasPrefix(rel, ".") {
 			t.Errorf("name %q becomes %q", name, path)
 		}

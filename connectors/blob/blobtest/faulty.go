@@ -28,6 +28,7 @@ const (
 // Faults lists all of them.
 var Faults = []Fault{Refused, LostRequest, LostReply, Delayed}
 
+// String is the fault in one word.
 func (f Fault) String() string {
 	return [...]string{"refused", "lost-request", "lost-reply", "delayed"}[f]
 }
