@@ -58,14 +58,15 @@ func TestPrecedenceOfBudgets(t *testing.T) {
 		body string
 		ok   bool
 	}{
-		{`{"features": ["spending:orders"], `, true},                                         // eventual
-		{`{"features": ["strict:orders"], `, false},                                          // the view's policy
-		{`{"service": "hurried", `, true},                                                    // the service's over the view's
-		{`{"service": "hurried", "max_staleness": "2s", `, false},                            // the request's over the service's
-		{`{"features": ["strict:orders"], "mode": "eventual", `, true},                       // over the view's
-		{`{"features": ["strict:orders"], "max_staleness": "1m", `, true},                    //
-		{`{"features": ["strict:orders"], "mode": "bounded", `, false},                       // a bound from the view's policy
-		{`{"features": ["strict:orders"], "mode": "session", `, true},                        //
+		{`{"features": ["spending:orders"], `, true},                      // eventual
+		{`{"features": ["strict:orders"], `, false},                       // the view's policy
+		{`{"service": "hurried", `, true},                                 // the service's over the view's
+		{`{"service": "hurried", "max_staleness": "2s", `, false},         // the request's over the service's
+		{`{"features": ["strict:orders"], "mode": "eventual", `, true},    // over the view's
+		{`{"features": ["strict:orders"], "max_staleness": "1m", `, true}, //
+		{`{"features": ["strict:orders"], "mode": "bounded", `, false},    // a bound from the view's policy
+		{`{"features": ["strict:orders"], "mode": "session", `, true},     //
+		{`{"features": ["spending:orders"], "mode": "session", "max_staleness": "2s", `, false},
 		{`{"features": ["spending:orders"], "max_staleness": "10s", `, false},                // alone means bounded
 		{`{"features": ["spending:orders"], "max_staleness": "10003ms", `, true},             //
 		{`{"features": ["spending:orders", "strict:orders"], `, false},                       // one of two

@@ -176,6 +176,7 @@ func TestRefusals(t *testing.T) {
 		"reserved mode":           {`{"service": "checkout", "mode": "strong", ` + one + `}`, 400, "bad-request", []string{"not built yet"}},
 		"unknown mode":            {`{"service": "checkout", "mode": "bound", ` + one + `}`, 400, "bad-request", []string{`did you mean \"bounded\"`}},
 		"bounded by nothing":      {`{"service": "checkout", "mode": "bounded", ` + one + `}`, 400, "bad-request", []string{"max_staleness"}},
+		"eventual with a bound":   {`{"service": "checkout", "mode": "eventual", "max_staleness": "2s", ` + one + `}`, 400, "bad-request", []string{"max_staleness"}},
 		"bad duration":            {`{"service": "checkout", "max_staleness": "2 s", ` + one + `}`, 400, "bad-request", []string{"max_staleness"}},
 		"duration as number":      {`{"service": "checkout", "deadline": 20, ` + one + `}`, 400, "bad-request", []string{"deadline"}},
 		"deadline beyond a limit": {`{"service": "checkout", "deadline": "2h", ` + one + `}`, 400, "bad-request", []string{"limit"}},

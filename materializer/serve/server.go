@@ -49,7 +49,7 @@ func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 // route is one path.
 type route struct {
 	method string // POST, or GET that also answers HEAD
-	open   bool   // needs no token and no free slot
+	open   bool   // needs no token
 	feast  bool   // errors as Feast's clients read them
 	answer func(*call) *Problem
 }
@@ -134,8 +134,8 @@ func (s *Server) admit(c *call, r route, known bool) *Problem {
 		return &Problem{Name: "method-not-allowed", Status: http.StatusMethodNotAllowed, Title: "Method not allowed",
 			Detail: fmt.Sprintf("%s takes %s", c.req.URL.Path, r.method)}
 	}
-	if r.open {
-		return r.answer(c)
+	if r.method != http.MethodPost {
+		return r.answer(c) // an operator gets through when readers do not
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -144,10 +144,8 @@ func (s *Server) admit(c *call, r route, known bool) *Problem {
 		return &Problem{Name: "busy", Status: http.StatusTooManyRequests, Title: "Too many requests", RetryAfter: 1,
 			Detail: fmt.Sprintf("%d requests are being answered; try again", s.cfg.Limits.MaxInFlight)}
 	}
-	if r.method == http.MethodPost {
-		if problem := s.readBody(c); problem != nil {
-			return problem
-		}
+	if problem := s.readBody(c); problem != nil {
+		return problem
 	}
 	return r.answer(c)
 }

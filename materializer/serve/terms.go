@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"slices"
+
 	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/stamp"
 )
@@ -8,29 +10,36 @@ import (
 // terms are the budget of one view under a request.
 type terms struct {
 	mode    string
-	max     stamp.Micros // bounded: the greatest age allowed
+	max     stamp.Micros // the greatest age allowed; 0: any
 	partial bool
 }
 
 // terms applies the order of precedence: request, service, view, eventual. The
 // first level that says anything decides the mode, max_staleness alone meaning
-// bounded; a bounded one without a bound takes it from the next that has one.
+// bounded; a bounded one without a bound takes it from the next that has one. A
+// session may be bounded too, eventual reads may not.
 func (p *plan) terms(q *query, view definition.Policy) (terms, *Problem) {
 	levels := []budget{q.budget, {p.policy.Mode, p.policy.MaxStaleness}, {view.Mode, view.MaxStaleness}}
 	t := terms{mode: "eventual", partial: partial(q.partial, p.policy.Partial, view.Partial)}
-	for i, l := range levels {
-		if l == (budget{}) {
-			continue
-		}
-		if t.mode = l.mode; t.mode == "" {
-			t.mode = "bounded"
-		}
-		for _, lower := range levels[i:] {
+	i := slices.IndexFunc(levels, func(l budget) bool { return l != budget{} })
+	if i < 0 {
+		return t, nil
+	}
+	if t.mode = levels[i].mode; t.mode == "" {
+		t.mode = "bounded"
+	}
+	switch t.mode {
+	case "session":
+		t.max = levels[i].max
+	case "bounded":
+		for _, l := range levels[i:] {
 			if t.max == 0 {
-				t.max = lower.max
+				t.max = l.max
 			}
 		}
-		break
+	}
+	if q.budget.mode == "eventual" && q.budget.max > 0 {
+		return t, badRequest("mode eventual keeps no max_staleness; leave one of them out")
 	}
 	if t.mode == "bounded" && t.max == 0 {
 		return t, badRequest("mode bounded needs max_staleness, in the request or in a policy")

@@ -90,9 +90,9 @@ func (r *reading) withinBudget() bool {
 	return r.skew() <= r.query.maxSkew || r.query.maxSkew == 0
 }
 
-// oldest is the first partition of a bounded view that is too old, or nil.
+// oldest is the first partition of a view that is too old, or nil.
 func (v *viewReading) oldest() *Missing {
-	if v.terms.mode != "bounded" || v.invalid {
+	if v.terms.max == 0 || v.invalid {
 		return nil
 	}
 	for i, a := range v.ages {
