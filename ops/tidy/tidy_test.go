@@ -57,6 +57,9 @@ func clean() map[string]string {
 }
 
 func check(t *testing.T, files map[string]string) []Violation {
+	// Seeded trees have none of the repository's long functions.
+	defer func(known map[string]int) { longFunctions = known }(longFunctions)
+	longFunctions = nil
 	t.Helper()
 	root := fstest.MapFS{}
 	for name, text := range files {
