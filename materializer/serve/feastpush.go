@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"anabranch.dev/anabranch/materializer/intake"
 	"anabranch.dev/anabranch/materializer/state"
@@ -119,12 +120,17 @@ func (s *Server) feastPush(c *call) *Problem {
 	return s.produce(c, live, stream.Name, list)
 }
 
+// pushTimeout bounds how long a push waits for the brokers.
+const pushTimeout = 30 * time.Second
+
 // produce appends rows to a stream and answers with a token that covers them.
 func (s *Server) produce(c *call, live *state.Live, stream string, rows []intake.Row) *Problem {
 	if s.cfg.Push == nil {
 		return unprocessable("", "this server takes no events; produce to stream %s", stream)
 	}
-	at, err := s.cfg.Push(c.ctx, stream, rows)
+	ctx, cancel := context.WithTimeout(c.ctx, pushTimeout)
+	defer cancel()
+	at, err := s.cfg.Push(ctx, stream, rows)
 	var bad *intake.RowError
 	switch {
 	case errors.As(err, &bad):
@@ -132,7 +138,8 @@ func (s *Server) produce(c *call, live *state.Live, stream string, rows []intake
 		p.HasRow, p.Row = true, bad.Row
 		return p
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &Problem{Name: "deadline", Status: http.StatusGatewayTimeout, Title: "Deadline passed", Detail: clean(err.Error())}
+		return &Problem{Name: "deadline", Status: http.StatusGatewayTimeout, Title: "Deadline passed",
+			Detail: clean(err.Error()) + "; some rows may be in the log: send them again with the same ids, or look"}
 	case err != nil:
 		return notReady(clean(err.Error()))
 	}

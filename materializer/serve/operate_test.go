@@ -2,11 +2,13 @@ package serve
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +107,41 @@ func TestRunDrains(t *testing.T) {
 		t.Error(err)
 	}
 	client.CloseIdleConnections()
+}
+
+func TestRunWithTLS(t *testing.T) {
+	known := httptest.NewTLSServer(nil) // lends its certificate
+	defer known.Close()
+	w := newWorld(t, func(c *Config) { c.TLS = &tls.Config{Certificates: known.TLS.Certificates} })
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.server.Run(ctx, ln) }()
+	resp, err := known.Client().Get("https://" + ln.Addr().String() + "/health")
+	if err != nil || resp.StatusCode != 200 {
+		t.Error(resp, err)
+	} else {
+		resp.Body.Close()
+	}
+	known.Client().CloseIdleConnections()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunSaysWhyItCannotServe(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	if err := newWorld(t, nil).server.Run(t.Context(), ln); err == nil || !strings.Contains(err.Error(), ln.Addr().String()) {
+		t.Error(err)
+	}
 }
 
 func TestConcurrentReadsSeeRowsAndTokensTogether(t *testing.T) {

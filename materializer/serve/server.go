@@ -117,6 +117,7 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 	}
 	s.metrics.request(path, c.status, time.Since(begun))
 	if cap(c.body) <= maxKept && cap(c.out) <= maxKept {
+		*c = call{body: c.body, out: c.out}
 		s.buffers.Put(c)
 	}
 }
