@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"sync"
 
 	"anabranch.dev/anabranch/schemas/position"
@@ -35,7 +36,7 @@ type closingKey struct {
 func NewClosings() *Closings { return &Closings{logs: map[closingKey][]Closing{}} }
 
 // Add takes a closing in; one that is not later than the last is ignored. When
-// too many wait, every second one is forgotten.
+// too many wait, some are forgotten: the older the closer together they stand.
 func (c *Closings) Add(in Closing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,13 +46,24 @@ func (c *Closings) Add(in Closing) {
 		return
 	}
 	if len(list) >= maxClosings {
-		kept := list[:0]
-		for i := 0; i < len(list); i += 2 {
-			kept = append(kept, list[i])
-		}
-		list = kept
+		list = thin(list, in.Closed)
 	}
 	c.logs[key] = append(list, in)
+}
+
+// thin forgets closings whose neighbours say almost the same: those that lie d
+// before now stay no further than d/4 apart, so that a frontier that far behind
+// still knows its age to within a quarter. At most three of four stay.
+func thin(list []Closing, now stamp.Micros) []Closing {
+	kept := make([]Closing, 0, maxClosings)
+	last := stamp.Micros(-1) // how far before now the last one kept lies
+	for i := len(list) - 1; i >= 0 && len(kept) < maxClosings*3/4; i-- {
+		if last < 0 || i == 0 || now-list[i-1].Closed-last > last/4 {
+			kept, last = append(kept, list[i]), now-list[i].Closed
+		}
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 // Latest is the latest closing of a log, and whether there is one.

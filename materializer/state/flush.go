@@ -15,6 +15,9 @@ import (
 // Flush writes the changed rows, the ids that counted, and the frontier in one
 // batch. A crash before it loses only what the log still has.
 func (s *Shard) Flush() error {
+	if s.failed != nil {
+		return s.failed
+	}
 	b := s.view.store.db.NewBatch()
 	defer b.Close()
 	slices.SortFunc(s.dirty, func(x, y *entry) int { return strings.Compare(x.key, y.key) })

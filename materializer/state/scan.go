@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash"
+	"maps"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -66,27 +67,53 @@ func (s *Shard) Link(name string, src position.Source, lo position.Mark) error {
 	if err != nil {
 		return err
 	}
-	s.changed[name] = keys
+	s.links[name] = &link{changed: keys}
+	s.generation++
 	return nil
 }
 
 // Unlink forgets a link.
-func (s *Shard) Unlink(name string) { delete(s.changed, name) }
+func (s *Shard) Unlink(name string) { delete(s.links, name) }
+
+// link is what one receiver has yet to hear of.
+type link struct {
+	changed map[string]struct{} // keys whose own part changed since the last round was taken
+	sent    map[string]struct{} // keys of the last round
+	hi      int64               // where the last round ended
+}
+
+// mark notes that the own part of a row changed.
+func (s *Shard) mark(e *entry) {
+	if e.marked == s.generation {
+		return
+	}
+	e.marked = s.generation
+	for _, l := range s.links {
+		l.changed[e.key] = struct{}{}
+	}
+}
 
 // Round takes a link's changed keys into a round from head.Lo to the shard's
 // mark of head.Source, which it fills in as Hi, in pieces of about limit bytes.
-// It returns no pieces if there is nothing beyond Lo. The keys are forgotten:
-// a sender that cannot deliver the round calls Link again.
-func (s *Shard) Round(link string, head round.Header, limit int) (round.Header, [][]byte, error) {
+// It returns no pieces if there is nothing beyond Lo. The keys are remembered
+// until a round begins where this one ended: one that was not delivered is
+// taken again by the same Lo. To begin even further back, Link again.
+func (s *Shard) Round(name string, head round.Header, limit int) (round.Header, [][]byte, error) {
+	if s.failed != nil {
+		return head, nil, s.failed
+	}
 	head.Hi = s.meta.Frontier[s.Log(head.Source)]
 	if head.Hi.Next <= head.Lo.Next {
 		return head, nil, nil
 	}
-	keys := make([]string, 0, len(s.changed[link]))
-	for k := range s.changed[link] {
-		keys = append(keys, k)
+	l := s.links[name]
+	if l == nil {
+		return head, nil, fmt.Errorf("BUG: a round for %s, which was not linked", name)
 	}
-	slices.Sort(keys)
+	if head.Lo.Next < l.hi {
+		maps.Copy(l.changed, l.sent)
+	}
+	keys := slices.Sorted(maps.Keys(l.changed))
 	w := round.NewWriter(s.view.Prog, head, limit)
 	for _, k := range keys {
 		row, err := s.peek(k)
@@ -97,7 +124,8 @@ func (s *Shard) Round(link string, head round.Header, limit int) (round.Header, 
 			w.Add([]byte(k), part)
 		}
 	}
-	s.changed[link] = map[string]struct{}{}
+	l.sent, l.changed, l.hi = l.changed, map[string]struct{}{}, head.Hi.Next
+	s.generation++
 	return head, w.Finish(), nil
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"anabranch.dev/anabranch/pipelines/fold"
@@ -25,10 +26,13 @@ type Shard struct {
 	closedMu sync.Mutex
 	closed   map[position.Source]stamp.Micros // the latest closed time reached, by source
 
-	dirty   []*entry                       // to be written by the next flush
-	ids     map[idHash]stamp.Stamp         // ids that counted since the last flush
-	changed map[string]map[string]struct{} // per link, the keys whose own part changed since its last round
-	sweep   sweeper
+	failed error // why the shard must not be used any more: guarded by mu against readers
+
+	dirty      []*entry               // to be written by the next flush
+	ids        map[idHash]stamp.Stamp // ids that counted since the last flush
+	links      map[string]*link       // by name
+	generation uint64                 // of entries' marks; grows when a link's changed keys are taken
+	sweep      sweeper
 }
 
 // entry is one row in memory.
@@ -38,6 +42,10 @@ type entry struct {
 	size  int
 	dirty bool
 	used  bool // since the eviction hand last passed
+
+	leaving bool // being evicted
+
+	marked uint64 // the generation in which all links were told that it changed
 }
 
 func openShard(v *View, partition int32) (*Shard, error) {
@@ -48,7 +56,7 @@ func openShard(v *View, partition int32) (*Shard, error) {
 	s := &Shard{
 		view: v, partition: partition, space: sp, mach: v.Prog.New(),
 		rows: map[string]*entry{}, ids: map[idHash]stamp.Stamp{},
-		closed: map[position.Source]stamp.Micros{}, changed: map[string]map[string]struct{}{},
+		closed: map[position.Source]stamp.Micros{}, links: map[string]*link{}, generation: 1,
 		meta: Meta{Frontier: position.Frontier{}, Deltas: map[string]int64{}, Identity: Identity{LeaderEpoch: -1}},
 	}
 	b, err := v.store.get(sp.key(tagMeta, nil))
@@ -141,27 +149,30 @@ func (s *Shard) touch(e *entry) {
 }
 
 // evict drops clean rows that were not used lately until the tier is within
-// its bound. Only flushed rows go: what is dirty is not on disk yet.
+// its bound. Only flushed rows go: what is dirty is not on disk yet. It looks
+// without the lock, which readers need, and takes it for what goes.
 func (s *Shard) evict() {
-	limit := s.view.store.rowBytes
-	if s.bytes <= limit {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	limit := s.view.store.rowLimit()
+	var victims []*entry
 	for pass := 0; pass < 2 && s.bytes > limit; pass++ {
-		for key, e := range s.rows {
+		for _, e := range s.rows {
 			if s.bytes <= limit*7/8 {
-				return
+				break
 			}
 			if e.used {
 				e.used = false
-				continue
-			}
-			if !e.dirty {
-				delete(s.rows, key)
+			} else if !e.dirty && !e.leaving {
+				e.leaving = true
 				s.bytes -= e.size
+				victims = append(victims, e)
 			}
 		}
+	}
+	for part := range slices.Chunk(victims, 256) {
+		s.mu.Lock()
+		for _, e := range part {
+			delete(s.rows, e.key)
+		}
+		s.mu.Unlock()
 	}
 }

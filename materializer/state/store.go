@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -21,8 +22,9 @@ type Config struct {
 	FS vfs.FS
 	// CacheBytes bounds Pebble's block cache. Default 64 MiB.
 	CacheBytes int64
-	// RowBytes bounds the decoded rows that each shard keeps in memory; dirty
-	// rows may exceed it until the next flush. Default 64 MiB.
+	// RowBytes bounds the decoded rows that all open shards together keep in
+	// memory, each an equal share; dirty rows may exceed it until the next
+	// flush. Default 512 MiB.
 	RowBytes int
 	Log      *slog.Logger
 }
@@ -32,7 +34,11 @@ type Config struct {
 type Store struct {
 	db       *pebble.DB
 	rowBytes int
+	shards   atomic.Int64 // open
 }
+
+// rowLimit is one shard's share of the memory for rows.
+func (s *Store) rowLimit() int { return s.rowBytes / max(1, int(s.shards.Load())) }
 
 // Open opens or makes the store. The directory is locked: a second process is
 // refused.
@@ -41,7 +47,7 @@ func Open(cfg Config) (*Store, error) {
 		cfg.CacheBytes = 64 << 20
 	}
 	if cfg.RowBytes == 0 {
-		cfg.RowBytes = 64 << 20
+		cfg.RowBytes = 512 << 20
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -3,6 +3,7 @@ package state
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 
 	"anabranch.dev/anabranch/pipelines/fold"
 	"anabranch.dev/anabranch/schemas/position"
@@ -15,8 +16,7 @@ type Tx struct{ s *Shard }
 
 // Begin closes the shard to readers until Commit, so that they see the changes
 // to rows and frontier together. In between nothing may block on anything but
-// the local disk. After an error the shard must not be used again: its rows may
-// be ahead of its frontier, and nothing of them may be flushed.
+// the local disk. After an error of the Tx comes Abort.
 func (s *Shard) Begin() Tx {
 	s.mu.Lock()
 	return Tx{s}
@@ -26,6 +26,16 @@ func (s *Shard) Begin() Tx {
 func (tx Tx) Commit() {
 	tx.s.mu.Unlock()
 	tx.s.view.publish()
+}
+
+// Abort ends a change that failed. The rows may be ahead of the frontier now,
+// so nothing of the shard is read, flushed or shipped any more: what is on disk
+// is whole, and a View that is opened anew goes on from there.
+func (tx Tx) Abort(cause error) {
+	if tx.s.failed == nil {
+		tx.s.failed = fmt.Errorf("view %s partition %d stopped: %w", tx.s.view.Name, tx.s.partition, cause)
+	}
+	tx.Commit()
 }
 
 // Event folds one accepted event of the own log. A verdict other than accepted
@@ -51,9 +61,7 @@ func (tx Tx) Event(src position.Source, ev *wire.Event, st stamp.Stamp) (wire.Ve
 	}
 	s.meta.Counts.Events++
 	s.touch(e)
-	for _, keys := range s.changed {
-		keys[e.key] = struct{}{}
-	}
+	s.mark(e)
 	return wire.Verdict{}, nil
 }
 

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -44,7 +45,26 @@ func (s *Store) OpenView(name, instance string, version int, region string, prog
 		}
 		v.Shards = append(v.Shards, shard)
 	}
+	s.shards.Add(int64(len(v.Shards)))
 	return v, nil
+}
+
+// ErrRetired is in the error of a read of a view that was retired: ask again,
+// of the view that took its place.
+var ErrRetired = errors.New("the view was replaced")
+
+// Retire ends a view: every later read of it fails with ErrRetired, so that the
+// instance may be dropped or opened anew beneath those who still hold it. The
+// owners of its shards have ended. It is called once.
+func (v *View) Retire() {
+	for _, s := range v.Shards {
+		s.mu.Lock()
+		s.failed = fmt.Errorf("view %s: %w", v.Name, ErrRetired)
+		s.rows, s.bytes = map[string]*entry{}, 0
+		s.mu.Unlock()
+	}
+	v.store.shards.Add(-int64(len(v.Shards)))
+	v.publish()
 }
 
 // Ready reports whether the view has folded all that was in the logs when it
@@ -163,6 +183,9 @@ func (v *View) Read(asks []Ask, which []int, now stamp.Micros) ([]Answer, positi
 func (s *Shard) read(mach *fold.Machine, asks []Ask, answers []Answer, which []int, now stamp.Micros, f position.Frontier) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if s.failed != nil {
+		return s.failed
+	}
 	f.Join(s.meta.Frontier)
 	for i := range asks {
 		if asks[i].Partition != s.partition {
