@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,16 +16,13 @@ import (
 	"anabranch.dev/anabranch/connectors/blob/blobtest"
 )
 
-// s3Store opens an empty prefix of the bucket "anabranch" at the endpoint in ANABRANCH_IT_S3; credentials come from the AWS chain.
+// s3Store opens an empty prefix of the bucket; credentials come from the AWS chain.
 func s3Store(t *testing.T) blob.Store {
 	t.Helper()
-	endpoint := os.Getenv("ANABRANCH_IT_S3")
-	if endpoint == "" {
-		t.Fatal("ANABRANCH_IT_S3 is not set: start ops/parts/s3.sh and give its URL")
-	}
+	endpoint := realS3(t)
 	tr := &http.Transport{MaxIdleConnsPerHost: 16}
 	t.Cleanup(tr.CloseIdleConnections)
-	s, err := blob.OpenURL(t.Context(), fmt.Sprintf("s3://anabranch/it/%s?endpoint=%s", rand.Text(), url.QueryEscape(endpoint)),
+	s, err := blob.OpenURL(t.Context(), fmt.Sprintf("s3://%s/it/%s?endpoint=%s", s3Bucket, rand.Text(), url.QueryEscape(endpoint)),
 		blob.Options{HTTPClient: &http.Client{Transport: tr}, CacheBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -78,13 +74,13 @@ func TestRealS3NumberedLog(t *testing.T) {
 }
 
 func TestRealS3NamesWhatIsWrong(t *testing.T) {
-	endpoint := url.QueryEscape(os.Getenv("ANABRANCH_IT_S3"))
+	endpoint := url.QueryEscape(realS3(t))
 	_, err := blob.OpenURL(t.Context(), "s3://no-such-bucket?endpoint="+endpoint, blob.Options{})
 	if err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("no bucket: %v", err)
 	}
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-	_, err = blob.OpenURL(t.Context(), "s3://anabranch?endpoint="+endpoint, blob.Options{})
+	_, err = blob.OpenURL(t.Context(), "s3://"+s3Bucket+"?endpoint="+endpoint, blob.Options{})
 	if err == nil || !strings.Contains(err.Error(), "credentials") {
 		t.Errorf("wrong secret: %v", err)
 	}
