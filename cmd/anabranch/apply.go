@@ -21,7 +21,8 @@ import (
 )
 
 type planCmd struct {
-	where
+	where `group:"where"`
+
 	Definitions string `help:"Directory of definitions." short:"f" default:"." placeholder:"DIR"`
 }
 
@@ -112,7 +113,8 @@ func printPlan(out *output, defs *definitions, plan *catalogue.Plan) {
 }
 
 type applyCmd struct {
-	where
+	where `group:"where"`
+
 	Definitions string        `help:"Directory of definitions." short:"f" default:"." placeholder:"DIR"`
 	Timeout     time.Duration `help:"How long to wait until every region serves them; 0 does not wait." default:"5m"`
 }

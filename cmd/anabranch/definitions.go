@@ -26,6 +26,11 @@ func loadDefinitions(dir string) (*definitions, error) {
 	if err != nil {
 		return nil, err
 	}
+	return checkDefinitions(files)
+}
+
+// checkDefinitions checks files as wholly as loadDefinitions does.
+func checkDefinitions(files []definition.File) (*definitions, error) {
 	p, err := definition.Parse(files)
 	if err != nil {
 		return nil, err
@@ -53,9 +58,7 @@ func readDefinitionFiles(dir string) ([]definition.File, error) {
 		if e.IsDir() && path != dir && strings.HasPrefix(e.Name(), ".") {
 			return filepath.SkipDir
 		}
-		switch filepath.Ext(path) {
-		case ".yaml", ".yml", ".avsc":
-		default:
+		if !isDefinitionFile(path) {
 			return nil
 		}
 		b, err := os.ReadFile(path)
@@ -70,6 +73,15 @@ func readDefinitionFiles(dir string) ([]definition.File, error) {
 		err = usage("definitions: %s holds no .yaml file; write one with \"anabranch init\"", dir)
 	}
 	return files, err
+}
+
+// isDefinitionFile tells the files of a directory that are read as definitions.
+func isDefinitionFile(path string) bool {
+	switch filepath.Ext(path) {
+	case ".yaml", ".yml", ".avsc":
+		return true
+	}
+	return false
 }
 
 // defaultMaxBytes is how many bytes one key of a view may take for each region

@@ -12,7 +12,8 @@ import (
 )
 
 type describeCmd struct {
-	where
+	where `group:"where"`
+
 	Name string `arg:"" optional:"" help:"A view, service, stream or entity; none: all of the project."`
 }
 

@@ -23,12 +23,14 @@ import (
 const syscallZero = syscall.Signal(0)
 
 type devCmd struct {
-	where
+	where `group:"where"`
+
 	Definitions string        `help:"Directory of definitions to apply." short:"f" placeholder:"DIR"`
 	Data        string        `help:"Directory that keeps everything." default:".anabranch" env:"ANABRANCH_DATA" placeholder:"DIR"`
 	Regions     []string      `help:"Regions to run; default those of the definitions, or of the last start." placeholder:"NAME"`
 	Delay       time.Duration `help:"Emulated one-way delay between regions." default:"40ms"`
 	Budget      int64         `help:"Bytes per second from each region to each other; 0 is unlimited." default:"0" placeholder:"N"`
+	external    string        // a region whose worker somebody else runs
 	Port        int           `help:"First of the ports to listen on; 0 picks free ones and keeps them." default:"0"`
 }
 
@@ -119,6 +121,10 @@ func (c *devCmd) open(out *output) (_ *dev, err error) {
 		return nil, err
 	}
 	for _, region := range ports.Regions {
+		if region == c.external {
+			d.release(region)
+			continue
+		}
 		if err := d.openNode(c, region, ports.Regions, out); err != nil {
 			return nil, fmt.Errorf("region %s: %w", region, err)
 		}
@@ -191,6 +197,13 @@ func (d *dev) openRegion(region string, had [3]int) ([3]int, error) {
 	}
 	d.nodes = append(d.nodes, &node{cfg: nodeConfig{place: place{region: region}, listener: web, data: dir}})
 	return [3]int{portOf(broker.Addr()), portOf(ln.Addr().String()), portOf(web.Addr().String())}, nil
+}
+
+// release leaves the region's worker, and its HTTP port, to somebody else.
+func (d *dev) release(region string) {
+	i := slices.IndexFunc(d.nodes, func(n *node) bool { return n.cfg.region == region })
+	_ = d.nodes[i].cfg.listener.Close()
+	d.nodes = slices.Delete(d.nodes, i, i+1)
 }
 
 // openNode opens the region's worker beside its broker.

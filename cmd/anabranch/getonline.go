@@ -17,7 +17,8 @@ import (
 )
 
 type getOnlineCmd struct {
-	where
+	where `group:"where"`
+
 	Service      string        `arg:"" help:"A feature service, or features as view:feature,view:*."`
 	Entity       []string      `help:"Join keys of one row; may be repeated." required:"" sep:"none" placeholder:"KEY=VALUE,…"`
 	At           string        `help:"Read time, RFC 3339; default now." placeholder:"TIME"`

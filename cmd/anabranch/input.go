@@ -11,12 +11,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"anabranch.dev/anabranch/offline/columnar"
+	"anabranch.dev/anabranch/schemas/stamp"
+	"anabranch.dev/anabranch/schemas/value"
 	"anabranch.dev/anabranch/schemas/wire"
 )
 
@@ -28,6 +31,8 @@ type inputFile struct {
 	format string
 	digest string // of the bytes, 16 hex digits
 	temp   bool
+	// unreadable says of each column that each leaves out why; set by each.
+	unreadable map[string]string
 }
 
 // openInputFile finds out what a file is. Standard input is kept in a
@@ -100,10 +105,24 @@ func formatOf(path string) string {
 // inputRow is one row of an input. A row that cannot be read has an Err; the
 // rows after it are still read.
 type inputRow struct {
-	Line   int64 // of the file, or the row's number, from 1
-	Fields map[string]any
-	Raw    []byte // for a file of rejects
-	Err    error
+	Line    int64          // of the file, or the row's number, from 1
+	Columns []string       // in the file's order; nil where a row has its own
+	Fields  map[string]any // as wire.Encoder takes them
+	Err     error
+
+	json []byte // the row's own text, valid until the next row
+}
+
+// text is the row as JSON: its own text, if that is what it is.
+func (r *inputRow) text() []byte {
+	if r.json != nil {
+		return r.json
+	}
+	b, err := json.Marshal(r.Fields)
+	if err != nil {
+		return fmt.Appendf(nil, "%q", fmt.Sprint(r.Fields))
+	}
+	return b
 }
 
 // each calls fn with every row, in order.
@@ -155,22 +174,32 @@ const maxLineBytes = 64 << 20
 func (in *inputFile) eachLine(r io.Reader, fn func(inputRow) error) error {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(make([]byte, 1<<20), maxLineBytes)
-	for line := int64(1); scanner.Scan(); line++ {
+	line := int64(1)
+	for ; scanner.Scan(); line++ {
 		text := bytes.TrimSpace(scanner.Bytes())
+		if line == 1 {
+			text = bytes.TrimPrefix(text, []byte(byteOrderMark))
+		}
 		if len(text) == 0 {
 			continue
 		}
-		row := inputRow{Line: line, Raw: text}
+		row := inputRow{Line: line, json: text}
 		row.Fields, row.Err = jsonObject(text)
 		if err := fn(row); err != nil {
 			return err
 		}
 	}
-	if err := scanner.Err(); err != nil {
-		return fmt.Errorf("%s: %w", in.name, err)
+	err := scanner.Err()
+	if errors.Is(err, bufio.ErrTooLong) {
+		err = fmt.Errorf("longer than %s", sizeOf(maxLineBytes))
+	}
+	if err != nil {
+		return fmt.Errorf("%s:%d: %w", in.name, line, err)
 	}
 	return nil
 }
+
+const byteOrderMark = "\ufeff"
 
 func jsonObject(text []byte) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -196,38 +225,61 @@ func (in *inputFile) eachCSV(r io.Reader, fn func(inputRow) error) error {
 	if err != nil {
 		return fmt.Errorf("%s: the first line must name the columns: %w", in.name, err)
 	}
-	head := append([]string{}, first...)
-	head[0] = strings.TrimPrefix(head[0], "\ufeff")
+	head := slices.Clone(first)
+	head[0] = strings.TrimPrefix(head[0], byteOrderMark)
+	if twice := repeated(head); twice != "" {
+		return fmt.Errorf("%s: two columns are named %q", in.name, twice)
+	}
 	for {
 		cells, err := c.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		line, _ := c.FieldPos(0)
-		row := inputRow{Line: int64(line), Fields: map[string]any{}}
+		row := inputRow{Columns: head, Fields: csvFields(head, cells)}
 		var parse *csv.ParseError
 		switch {
 		case errors.As(err, &parse):
-			row.Line, row.Err = int64(parse.Line), parse.Err
+			row.Line, row.Err = int64(parse.StartLine), csvError(parse, len(cells), len(head))
 		case err != nil:
 			return fmt.Errorf("%s: %w", in.name, err)
-		}
-		for i, cell := range cells {
-			if i >= len(head) {
-				break
-			}
-			row.Fields[head[i]] = nil
-			if cell != "" {
-				row.Fields[head[i]] = cell
-			}
-		}
-		if row.Raw, err = json.Marshal(row.Fields); err != nil {
-			return err
+		default:
+			line, _ := c.FieldPos(0)
+			row.Line = int64(line)
 		}
 		if err := fn(row); err != nil {
 			return err
 		}
 	}
+}
+
+func csvFields(head, cells []string) map[string]any {
+	fields := make(map[string]any, len(head))
+	for i, cell := range cells[:min(len(cells), len(head))] {
+		fields[head[i]] = nil
+		if cell != "" {
+			fields[head[i]] = cell
+		}
+	}
+	return fields
+}
+
+func csvError(e *csv.ParseError, cells, columns int) error {
+	if errors.Is(e.Err, csv.ErrFieldCount) {
+		return fmt.Errorf("found %d cells, want %d as in the first line", cells, columns)
+	}
+	return e.Err
+}
+
+// repeated is a name that comes twice, or nothing.
+func repeated(names []string) string {
+	seen := map[string]bool{}
+	for _, name := range names {
+		if seen[name] {
+			return name
+		}
+		seen[name] = true
+	}
+	return ""
 }
 
 func (in *inputFile) eachAvro(r io.Reader, fn func(inputRow) error) error {
@@ -243,7 +295,7 @@ func (in *inputFile) eachAvro(r io.Reader, fn func(inputRow) error) error {
 		if err != nil {
 			return fmt.Errorf("%s: record %d: %w", in.name, n, err)
 		}
-		if err := fn(inputRow{Line: n, Fields: fields, Raw: fmt.Append(nil, fields)}); err != nil {
+		if err := fn(inputRow{Line: n, Fields: fields}); err != nil {
 			return err
 		}
 	}
@@ -255,16 +307,11 @@ func (in *inputFile) eachParquet(fn func(inputRow) error) error {
 		return err
 	}
 	defer t.Close()
-	for name, why := range t.Unreadable() {
-		return fmt.Errorf("%s: column %s: %s", in.name, name, why)
-	}
-	var names []string
-	for _, c := range t.Schema() {
-		names = append(names, c.Name)
-	}
-	rows, err := t.Scan(names, 4096)
+	in.unreadable = t.Unreadable()
+	schema := t.Schema()
+	rows, err := t.Scan(schema.Names(), 4096)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", in.name, err)
 	}
 	defer rows.Close()
 	var b columnar.Batch
@@ -274,21 +321,42 @@ func (in *inputFile) eachParquet(fn func(inputRow) error) error {
 			return nil
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", in.name, err)
 		}
 		for i := range b.Rows {
-			fields := make(map[string]any, len(names))
-			for j, name := range names {
-				if v := b.Cols[j].At(i); !v.IsNull() {
-					fields[name] = v.Clone()
-				} else {
-					fields[name] = nil
-				}
+			fields := make(map[string]any, len(schema))
+			for j, c := range schema {
+				fields[c.Name] = plainValue(b.Cols[j].At(i), c.Type)
 			}
-			if err := fn(inputRow{Line: line, Fields: fields, Raw: fmt.Append(nil, fields)}); err != nil {
+			if err := fn(inputRow{Line: line, Columns: schema.Names(), Fields: fields}); err != nil {
 				return err
 			}
 			line++
 		}
 	}
+}
+
+// plainValue is a value of a column as a Go value that keeps all of it.
+func plainValue(v value.Value, t value.Type) any {
+	switch v.Kind {
+	case value.Null:
+		return nil
+	case value.Bool:
+		return v.Bool()
+	case value.Int64:
+		return v.N
+	case value.Float64:
+		return v.Float()
+	case value.Bytes:
+		return bytes.Clone(v.B)
+	case value.Timestamp:
+		return stamp.Micros(v.N).Time()
+	case value.List:
+		items := make([]any, len(v.L))
+		for i := range v.L {
+			items[i] = plainValue(v.L[i], *t.Elem)
+		}
+		return items
+	}
+	return value.Format(v, t) // text, a date, a decimal
 }

@@ -29,6 +29,8 @@ type cli struct {
 	JSON    bool `help:"Print one JSON document on stdout; progress goes to stderr." name:"json"`
 	Verbose bool `help:"Log what happens inside to stderr." short:"v"`
 
+	PrintVersion kong.VersionFlag `help:"Print the version." name:"version"`
+
 	Demo     demoCmd     `cmd:"" help:"Run the whole path on real events: two regions, a mirror, a training set."`
 	Init     initCmd     `cmd:"" help:"Write definitions to start from, out of a sample or a registered schema."`
 	Dev      devCmd      `cmd:"" help:"Run regions, broker, schema registry and object store in this process."`
@@ -58,17 +60,7 @@ func main() {
 func run(args []string, stdout, stderr *os.File) int {
 	var c cli
 	out := &output{stdout: stdout, stderr: stderr}
-	parser, err := kong.New(&c,
-		kong.Name("anabranch"),
-		kong.Description("A multi-region, event-sourced feature store on Kafka.\n\nTry it: anabranch demo"),
-		kong.Writers(stdout, stderr),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.Configuration(loadSettings),
-		kong.Resolvers(secretFiles()),
-		kong.Exit(func(code int) { panic(exitCode(code)) }),
-		kong.Bind(out),
-	)
+	parser, err := kong.New(&c, append(parserOptions(), kong.Writers(stdout, stderr), kong.Bind(out))...)
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
@@ -80,7 +72,24 @@ func run(args []string, stdout, stderr *os.File) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	kctx.BindTo(ctx, (*context.Context)(nil))
-	return out.exit(kctx.Run())
+	err = kctx.Run()
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("interrupted: %w", err)
+	}
+	return out.exit(err)
+}
+
+func parserOptions() []kong.Option {
+	return []kong.Option{
+		kong.Name("anabranch"),
+		kong.Description("A multi-region, event-sourced feature store on Kafka.\n\nTry it: anabranch demo"),
+		kong.Vars{"version": versionLine()},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Configuration(loadSettings),
+		kong.Resolvers(secretFiles()),
+		kong.Exit(func(code int) { panic(exitCode(code)) }),
+		kong.ExplicitGroups([]kong.Group{{Key: "where", Title: "Where things run (also as ANABRANCH_<FLAG>, or in the --config file):"}}),
+	}
 }
 
 type exitCode int

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -54,11 +55,17 @@ func (o *output) log() *slog.Logger {
 	return slog.New(slog.NewTextHandler(o.stderr, &slog.HandlerOptions{Level: level}))
 }
 
-// table prints rows under a head in aligned columns.
+// table prints rows in aligned columns, under a head if there is one.
 func (o *output) table(head []string, rows [][]string) {
-	widths := make([]int, len(head))
-	for _, row := range append([][]string{head}, rows...) {
+	if head != nil {
+		rows = slices.Insert(slices.Clone(rows), 0, head)
+	}
+	var widths []int
+	for _, row := range rows {
 		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
@@ -72,7 +79,6 @@ func (o *output) table(head []string, rows [][]string) {
 		}
 		o.say("%s", strings.TrimRight(b.String(), " "))
 	}
-	line(head)
 	for _, row := range rows {
 		line(row)
 	}
@@ -102,7 +108,7 @@ func sizeOf(n int64) string {
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
-// ticker calls fn every interval until the returned function is called.
+// every calls fn every interval until the returned function is called.
 func every(interval time.Duration, fn func()) (stop func()) {
 	done := make(chan struct{})
 	ended := make(chan struct{})

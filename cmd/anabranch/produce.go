@@ -22,7 +22,8 @@ import (
 )
 
 type produceCmd struct {
-	where
+	where `group:"where"`
+
 	Stream  string            `arg:"" help:"The stream to send to."`
 	Input   string            `help:"File of events, or - for standard input." required:"" placeholder:"FILE"`
 	Format  string            `help:"jsonl, csv, parquet or avro; default by the file's extension." placeholder:"NAME"`
@@ -100,8 +101,11 @@ type producer struct {
 	rate    float64
 	secret  []byte
 	out     *output
-	// only, if set, picks the rows that are sent.
-	only func(fields map[string]any) bool
+	// only, if set, picks the rows that are sent; most bounds how many; after is
+	// told how many were.
+	only  func(fields map[string]any) bool
+	most  int64
+	after func(sent int64)
 
 	enc      *intake.Encoder
 	ignored  map[string]bool
@@ -214,7 +218,7 @@ func (p *producer) check(in *inputFile, rejects string) (int64, error) {
 		if len(shown) < maxShown {
 			shown = append(shown, fmt.Errorf("%s:%d: %w", in.name, r.Line, err))
 		}
-		return w.Encode(rejectJSON{Line: r.Line, Error: err.Error(), Row: string(r.Raw)})
+		return w.Encode(rejectJSON{Line: r.Line, Error: err.Error(), Row: string(r.text())})
 	})
 	if cerr := closeRejects(); err == nil {
 		err = cerr
@@ -268,7 +272,7 @@ func (p *producer) transmit(ctx context.Context, k *kafka.Client, in *inputFile)
 	var sent int64
 	began, said := time.Now(), time.Now()
 	err = in.each(func(r inputRow) error {
-		if p.only != nil && r.Err == nil && !p.only(r.Fields) {
+		if p.only != nil && r.Err == nil && !p.only(r.Fields) || p.most > 0 && sent >= p.most {
 			return nil
 		}
 		row, err := p.row(r)
@@ -287,6 +291,9 @@ func (p *producer) transmit(ctx context.Context, k *kafka.Client, in *inputFile)
 			return err
 		}
 		sent++
+		if p.after != nil {
+			p.after(sent)
+		}
 		if time.Since(said) > 2*time.Second {
 			said = time.Now()
 			p.out.progress("%s of %s events sent", count(sent), count(p.checked))

@@ -22,7 +22,8 @@ type quarantineCmd struct {
 }
 
 type quarantineList struct {
-	where
+	where `group:"where"`
+
 	Stream string `arg:"" optional:"" help:"Only of this stream."`
 	Reason string `help:"Only of this reason." placeholder:"REASON"`
 	Limit  int    `help:"At most so many, the newest." default:"1000"`
@@ -80,7 +81,8 @@ func (c *quarantineList) Run(ctx context.Context, out *output) error {
 }
 
 type quarantineShow struct {
-	where
+	where `group:"where"`
+
 	Position string `arg:"" help:"REGION/STREAM/PARTITION/OFFSET, as list prints it."`
 }
 

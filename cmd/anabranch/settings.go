@@ -1,12 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,49 +101,108 @@ type peerSettings struct {
 	HTTP           string           `yaml:"http"`
 	BytesPerSecond int64            `yaml:"bytes_per_second"`
 	Interval       yamlDuration     `yaml:"interval"`
+	// Delay emulates a distance, one way. Only for trying things out.
+	Delay yamlDuration `yaml:"delay"`
 }
 
 type yamlDuration time.Duration
 
+// MarshalYAML writes what UnmarshalYAML reads.
+func (d yamlDuration) MarshalYAML() (any, error) { return time.Duration(d).String(), nil }
+
 func (d *yamlDuration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := time.ParseDuration(n.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: found %q, want a duration like 250ms", n.Line, n.Value)
+	}
 	*d = yamlDuration(v)
-	return err
+	return nil
 }
 
-// readSettings reads a --config file strictly.
+// readSettings reads a --config file strictly. An error names file and line, and
+// for an unknown key those that are allowed.
 func readSettings(r io.Reader) (*fileSettings, error) {
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(b))
-	dec.KnownFields(true)
-	var f fileSettings
-	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("settings: %w", err)
+	f, err := parseSettings(b)
+	if err != nil {
+		name := "settings"
+		if file, ok := r.(*os.File); ok {
+			name = file.Name()
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &f, nil
+	return f, nil
 }
 
-// loadSettings makes flags of a --config file.
+func parseSettings(b []byte) (*fileSettings, error) {
+	var f fileSettings
+	var n yaml.Node
+	err := yaml.Unmarshal(b, &n)
+	switch {
+	case err != nil:
+		return nil, yamlError(err)
+	case n.Kind == 0:
+		return &f, nil // an empty file
+	case n.Content[0].Kind != yaml.MappingNode:
+		return nil, fmt.Errorf("line %d: want settings like region: eu", n.Content[0].Line)
+	}
+	if err := knownKeys(n.Content[0], reflect.TypeFor[fileSettings](), "settings"); err != nil {
+		return nil, err
+	}
+	return &f, yamlError(n.Decode(&f))
+}
+
+// yamlError is the library's error on one line.
+func yamlError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.TrimPrefix(strings.TrimPrefix(oneLine(err.Error()), "yaml: "), "unmarshal errors: "))
+}
+
+// knownKeys checks that every key of a mapping is a field of t, at any depth.
+func knownKeys(n *yaml.Node, t reflect.Type, of string) error {
+	if n.Kind != yaml.MappingNode {
+		return nil // decoding says what it should be
+	}
+	fields := map[string]reflect.Type{}
+	if t.Kind() == reflect.Struct {
+		for i := range t.NumField() {
+			fields[t.Field(i).Tag.Get("yaml")] = t.Field(i).Type
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, item := n.Content[i], n.Content[i+1]
+		next, known := fields[key.Value]
+		switch {
+		case t.Kind() == reflect.Map:
+			next = t.Elem()
+		case t.Kind() != reflect.Struct:
+			return nil
+		case !known:
+			return fmt.Errorf("line %d: unknown key %q in %s; allowed are %s", key.Line, key.Value, of, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+		}
+		if err := knownKeys(item, next, key.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadSettings makes flags of a --config file. What the environment says goes
+// before.
 func loadSettings(r io.Reader) (kong.Resolver, error) {
 	f, err := readSettings(r)
 	if err != nil {
 		return nil, err
 	}
-	values := map[string]any{
-		"region": f.Region, "project": f.Project, "kafka-brokers": f.Kafka.Brokers,
-		"kafka-tls": f.Kafka.TLS.Enabled || f.Kafka.TLS.CA != "", "kafka-tls-ca": f.Kafka.TLS.CA,
-		"kafka-tls-cert": f.Kafka.TLS.Cert, "kafka-tls-key": f.Kafka.TLS.Key,
-		"kafka-sasl-mechanism": f.Kafka.SASL.Mechanism, "kafka-sasl-username": f.Kafka.SASL.Username, "kafka-sasl-password": f.Kafka.SASL.Password,
-		"schema-registry-url": f.SchemaRegistry.URL, "schema-registry-username": f.SchemaRegistry.Username, "schema-registry-password": f.SchemaRegistry.Password,
-		"object-store": f.ObjectStore, "http-listen": f.HTTP.Listen, "http-token": f.HTTP.Token,
-		"http-tls-cert": f.HTTP.TLS.Cert, "http-tls-key": f.HTTP.TLS.Key, "server": f.Server, "data": f.Data,
-	}
+	values := f.flags()
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		v, ok := values[flag.Name]
-		if !ok || reflect.ValueOf(v).IsZero() {
+		if !ok || reflect.ValueOf(v).IsZero() || inEnvironment(flag) {
 			return nil, nil
 		}
 		if list, ok := v.([]string); ok {
@@ -152,17 +212,43 @@ func loadSettings(r io.Reader) (kong.Resolver, error) {
 	}), nil
 }
 
+func (f *fileSettings) flags() map[string]any {
+	return map[string]any{
+		"region": f.Region, "project": f.Project, "kafka-brokers": f.Kafka.Brokers,
+		"kafka-tls": f.Kafka.TLS.Enabled || f.Kafka.TLS.CA != "", "kafka-tls-ca": f.Kafka.TLS.CA,
+		"kafka-tls-cert": f.Kafka.TLS.Cert, "kafka-tls-key": f.Kafka.TLS.Key,
+		"kafka-sasl-mechanism": f.Kafka.SASL.Mechanism, "kafka-sasl-username": f.Kafka.SASL.Username, "kafka-sasl-password": f.Kafka.SASL.Password,
+		"schema-registry-url": f.SchemaRegistry.URL, "schema-registry-username": f.SchemaRegistry.Username, "schema-registry-password": f.SchemaRegistry.Password,
+		"object-store": f.ObjectStore, "http-listen": f.HTTP.Listen, "http-token": f.HTTP.Token,
+		"http-tls-cert": f.HTTP.TLS.Cert, "http-tls-key": f.HTTP.TLS.Key, "server": f.Server, "data": f.Data,
+	}
+}
+
+func inEnvironment(flag *kong.Flag) bool {
+	for _, name := range flag.Envs {
+		if os.Getenv(name) != "" || os.Getenv(name+"_FILE") != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // secretFiles reads a flag from the file that ANABRANCH_<FLAG>_FILE names.
 func secretFiles() kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		for _, env := range flag.Envs {
-			if path := os.Getenv(env + "_FILE"); path != "" {
-				b, err := os.ReadFile(path)
-				if err != nil {
-					return nil, fmt.Errorf("%s_FILE: %w", env, err)
-				}
-				return strings.TrimSpace(string(b)), nil
+		for _, name := range flag.Envs {
+			path := os.Getenv(name + "_FILE")
+			if path == "" {
+				continue
 			}
+			if os.Getenv(name) != "" {
+				return nil, fmt.Errorf("%s and %s_FILE are both set: keep one", name, name)
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return nil, fmt.Errorf("%s_FILE: %w", name, err)
+			}
+			return strings.TrimSpace(string(b)), nil
 		}
 		return nil, nil
 	})
@@ -178,11 +264,7 @@ func (w *where) file() (*fileSettings, error) {
 		return nil, err
 	}
 	defer f.Close()
-	s, err := readSettings(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", w.Config, err)
-	}
-	return s, nil
+	return readSettings(f)
 }
 
 func (w *where) kafka() kafka.Config {

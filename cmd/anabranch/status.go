@@ -7,7 +7,8 @@ import (
 )
 
 type statusCmd struct {
-	where
+	where `group:"where"`
+
 	Digest bool `help:"Also hash all rows of each region: equal digests mean equal state."`
 }
 

@@ -27,11 +27,20 @@ func codeVersion() string {
 	return "devel"
 }
 
+func versionLine() string {
+	return fmt.Sprintf("anabranch %s %s %s/%s", codeVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 type versionCmd struct{}
+
+// Help shows an example.
+func (versionCmd) Help() string { return "Example:\n  anabranch version --json" }
 
 // Run prints the version.
 func (versionCmd) Run(out *output) error {
-	out.say("anabranch %s %s %s/%s", codeVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if !out.json {
+		out.say("%s", versionLine())
+	}
 	return out.result(map[string]string{"version": codeVersion(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
 }
 

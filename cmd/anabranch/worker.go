@@ -13,7 +13,8 @@ import (
 )
 
 type workerCmd struct {
-	where
+	where `group:"where"`
+
 	Data  string   `help:"Directory of the region's state; it can be lost, and is then folded anew." default:".anabranch" env:"ANABRANCH_DATA" placeholder:"DIR"`
 	Roles []string `help:"What to run." default:"fold,serve,mirror" enum:"fold,serve,mirror"`
 }
@@ -51,7 +52,7 @@ func (c *workerCmd) Run(ctx context.Context, out *output) error {
 	}
 	for _, p := range e.places[1:] {
 		s := file.Peers[p.region]
-		cfg.peers = append(cfg.peers, peer{region: p.region, kafka: p.kafka, bytesPerSecond: s.BytesPerSecond, interval: time.Duration(s.Interval)})
+		cfg.peers = append(cfg.peers, peer{region: p.region, kafka: p.kafka, bytesPerSecond: s.BytesPerSecond, interval: time.Duration(s.Interval), delay: time.Duration(s.Delay)})
 	}
 	if cfg.roles.serve {
 		if err := c.listen(&cfg); err != nil {

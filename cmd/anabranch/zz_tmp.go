@@ -1,9 +1,7 @@
 package main
 
 type demoCmd struct{}
-type initCmd struct{}
 type compactCmd struct{}
 type getHistoricalCmd struct{}
 type snapshotCmd struct{}
 type validateCmd struct{}
-type explainCmd struct{}
