@@ -74,3 +74,27 @@ func TestExtendRefusesMissingAndSurplusRows(t *testing.T) {
 		t.Error("a clash of names is no error")
 	}
 }
+
+func TestExtendKeepsRowsOfManyPages(t *testing.T) {
+	data, rows := events(t, 4000)
+	input := open(t, data)
+	extra := Schema{{Name: "x", Type: int64Type}}
+	var out bytes.Buffer
+	x, err := input.Extend(&out, extra, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := NewBatch(extra)
+	for i := range rows {
+		b.Append(ints(int64(i))...)
+		rows[i] = append(rows[i], ints(int64(i))...)
+	}
+	if err := x.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f := open(t, out.Bytes())
+	equalRows(t, readAll(t, f, f.Names(), 500), rows)
+}

@@ -2,9 +2,13 @@ package columnar
 
 import (
 	"bytes"
+	"io"
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"anabranch.dev/anabranch/schemas/value"
 )
 
 func TestParquetRoundTrip(t *testing.T) {
@@ -48,4 +52,52 @@ func TestParquetBytesDependOnRowsNotOnBatches(t *testing.T) {
 			t.Fatalf("other batches, other bytes: %d and %d", len(a), len(b))
 		}
 	})
+}
+
+func TestStringsThatAreNotUTF8AreErrors(t *testing.T) {
+	s := Schema{{Name: "s", Type: value.Of(value.String)}}
+	for _, texts := range [][]string{{"a", "\xff"}, {"\xc3", "\xa9"}, {"\xc3\xa9", "\xa9"}} {
+		for _, unique := range [][]string{nil, {"s"}} {
+			rows := rowsOf{}
+			for _, x := range texts {
+				rows = append(rows, []value.Value{value.Text(x)})
+			}
+			f := open(t, fileOf(t, s, rows, Options{Unique: unique}))
+			if err := f.ReadRowGroup(0, []string{"s"}, &Batch{}); err == nil {
+				t.Errorf("%q is read as strings", texts)
+			}
+		}
+	}
+}
+
+func TestWriterRefuses(t *testing.T) {
+	one := Schema{{Name: "a", Type: int64Type}}
+	for _, c := range []struct {
+		s Schema
+		o Options
+	}{
+		{Schema{}, Options{}}, {append(one, one...), Options{}}, {Schema{{Name: "a"}}, Options{}},
+		{Schema{{Name: "a", Type: value.Type{Kind: value.Decimal, Scale: 39}}}, Options{}},
+		{one, Options{Compression: "lzma"}}, {one, Options{RowGroupRows: -1}}, {one, Options{PageBytes: 1 << 30}},
+		{one, Options{SortedBy: []string{"b"}}}, {one, Options{Bloom: []string{"b"}}}, {one, Options{Unique: []string{"b"}}},
+		{Schema{{Name: "a", Type: value.Of(value.Float64)}}, Options{Bloom: []string{"a"}}},
+	} {
+		if _, err := NewWriter(io.Discard, c.s, c.o); err == nil {
+			t.Errorf("%v with %+v is accepted", c.s, c.o)
+		}
+	}
+	for _, bad := range []value.Value{{}, value.Dec(value.Pow10(38)), value.Dec(value.Int128{Hi: math.MinInt64})} {
+		s := Schema{{Name: "a", Type: value.Of(value.Decimal)}}
+		w, err := NewWriter(io.Discard, s, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.Write(rowsOf{{bad}}.batch(s))
+		if err == nil {
+			err = w.Close()
+		}
+		if err == nil || w.Close() == nil {
+			t.Errorf("%v is written as a decimal that is not null, or the error is forgotten", bad)
+		}
+	}
 }

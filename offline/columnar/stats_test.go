@@ -100,11 +100,24 @@ func checkGroup(t *testing.T, f *File, g int, name string, rows rowsOf, column i
 }
 
 func TestFiltersAreSizedByDistinctValues(t *testing.T) {
-	data, _ := events(t, 10_000)
-	f := open(t, data)
-	size := f.file.Metadata().RowGroups[0].Columns[0].MetaData.BloomFilterLength
-	if size < 1000*filterBits/8 || size > 1000*filterBits/8+200 {
-		t.Errorf("filter of 1000 keys in 10,000 rows takes %d bytes", size)
+	for _, k := range []value.Kind{value.String, value.Bytes, value.Int64, value.Date, value.Timestamp} {
+		s := Schema{{Name: "x", Type: value.Of(k)}}
+		b := NewBatch(s)
+		for i := range 10_000 {
+			x := value.Value{Kind: k, N: int64(i * 7919 % 1000)}
+			if k == value.String || k == value.Bytes {
+				x.B = fmt.Append(nil, x.N)
+			}
+			b.Append(x)
+		}
+		f := open(t, fileOf(t, s, rowsIn(b), Options{Bloom: []string{"x"}}))
+		size := f.file.Metadata().RowGroups[0].Columns[0].MetaData.BloomFilterLength
+		if size < 1000*filterBits/8 || size > 1000*filterBits/8+200 {
+			t.Errorf("%s: filter of 1000 values in 10,000 rows takes %d bytes", k, size)
+		}
+		if may, err := f.MayContain(0, "x", b.Cols[0].At(5)); !may || err != nil {
+			t.Errorf("%s: filter denies a value: %v", k, err)
+		}
 	}
 }
 

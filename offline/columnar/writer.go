@@ -73,7 +73,7 @@ func (o Options) codec() (compress.Codec, error) {
 // group, encoded and compressed, in memory. After an error it is of no use but Close, which repeats the error.
 type Writer struct {
 	schema  Schema
-	out     *parquet.Writer
+	out     *parquet.GenericWriter[any]
 	leaves  []*leaf
 	pending *Batch // rows that do not fill a block yet
 	rows    int    // rows of the open row group, pending ones included
@@ -103,7 +103,7 @@ func newWriter(w io.Writer, foreign []parquet.Field, schema Schema, o Options) (
 	if err != nil {
 		return nil, err
 	}
-	nw := &Writer{schema: schema, out: parquet.NewWriter(w, config), pending: NewBatch(schema), limit: o.RowGroupRows}
+	nw := &Writer{schema: schema, out: parquet.NewGenericWriter[any](w, config), pending: NewBatch(schema), limit: o.RowGroupRows}
 	for i, c := range schema {
 		nw.leaves = append(nw.leaves, leavesOf(i, c)...)
 	}
