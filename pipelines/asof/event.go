@@ -17,7 +17,9 @@ type Event struct {
 	Created   stamp.Micros // created_timestamp
 	ID        []byte       // the event id, if HasID
 	HasID     bool
-	Fields    []value.Value // by index in the stream's Fields; those that no program needs may be null
+	// Fields are by index in the stream's Fields, those that no program needs may
+	// be null; or as Sweeper.Compact was told.
+	Fields []value.Value
 }
 
 // Knowledge is how the events that a label may see are cut by when they became

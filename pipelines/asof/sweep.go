@@ -34,6 +34,7 @@ type Sweeper struct {
 	mach    *fold.Machine
 	hasIDs  bool
 	horizon stamp.Micros
+	fields  []int // see Compact; nil: all
 
 	events   []Event // of the key at hand
 	scratch  wire.Event
@@ -51,6 +52,16 @@ type Sweeper struct {
 // New makes a sweeper for a program.
 func New(prog *fold.Program) *Sweeper {
 	return &Sweeper{prog: prog, mach: prog.New(), hasIDs: !prog.Stream.EventID.None(), horizon: prog.Stream.EventIDHorizon}
+}
+
+// Compact says that Fields of the events to come holds only these fields, by
+// index in the stream's Fields, in this order: at least those that the program
+// needs. Nil: all.
+func (s *Sweeper) Compact(fields []int) {
+	s.fields, s.scratch.Fields = fields, nil
+	if fields != nil {
+		s.scratch.Fields = make([]value.Value, len(s.prog.Stream.Fields))
+	}
 }
 
 // Program is the program that the sweeper runs.
@@ -201,7 +212,13 @@ func (p *pendings) at(t stamp.Micros) bool {
 // it.
 func (s *Sweeper) prepare(i int32) bool {
 	e := &s.events[i]
-	s.scratch.Fields, s.scratch.Time, s.scratch.Offset = e.Fields, e.Time, e.Offset
+	s.scratch.Time, s.scratch.Offset = e.Time, e.Offset
+	if s.fields == nil {
+		s.scratch.Fields = e.Fields
+	}
+	for n, f := range s.fields {
+		s.scratch.Fields[f] = e.Fields[n]
+	}
 	return s.mach.Prepare(&s.scratch).OK()
 }
 

@@ -124,3 +124,30 @@ func TestFewerFeaturesGiveTheSameValues(t *testing.T) {
 		}
 	})
 }
+
+func TestCompactEventsGiveTheSameValues(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := asoftest.Draw(t, asoftest.Options{Keys: 1})
+		prog := compile(t, w)
+		cut, labels, events := w.DrawCut(t), w.DrawLabels(t, 5), w.Of(w.Keys[0])
+		s := asof.New(prog)
+		want := sweep(s, events, labels, all(prog), &cut)
+		var fields []int
+		for f, needed := range prog.Needed() {
+			if needed {
+				fields = append(fields, f)
+			}
+		}
+		s.Compact(fields)
+		compact := slices.Clone(events)
+		for i := range compact {
+			compact[i].Fields = nil
+			for _, f := range fields {
+				compact[i].Fields = append(compact[i].Fields, events[i].Fields[f])
+			}
+		}
+		if got := sweep(s, compact, labels, all(prog), &cut); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("compact %v, want %v", got, want)
+		}
+	})
+}
