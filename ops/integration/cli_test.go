@@ -33,7 +33,7 @@ func (r run) String() string {
 // command runs a client command in dir to its end.
 func command(t *testing.T, dir string, args ...string) run {
 	t.Helper()
-	return program(t, dir, binary, args...)
+	return program(t, dir, exe, args...)
 }
 
 // program runs any program to its end. One that does not start or does not end

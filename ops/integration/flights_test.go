@@ -28,8 +28,11 @@ type flight struct {
 
 const minutes = "2006/01/02 15:04"
 
-func (f flight) departed() time.Time {
-	at, err := time.Parse(minutes, f.Date)
+func (f flight) departed() time.Time { return minute(f.Date) }
+func (f flight) landed() time.Time   { return minute(f.Landed) }
+
+func minute(s string) time.Time {
+	at, err := time.Parse(minutes, s)
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
@@ -98,7 +101,7 @@ func (w *world) checkProduced(r run, flights []flight) {
 // log dumps both regions' logs for the oracle.
 func (w *world) log() string {
 	w.t.Helper()
-	return dump(w.t, w.dir, "flights", w.project+".flights", w.path("defs/flights.avsc"), realKafka(w.t))
+	return dump(w.t, w.dir, "flights", w.project+".flights", w.path("defs/flights.avsc"), w.kafka)
 }
 
 // TestFlightsOverTwoRegions is the main job: events in two regions, equal

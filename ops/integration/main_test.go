@@ -13,7 +13,7 @@ import (
 
 // Of the whole suite: the repository, the directory of pid files and logs, and
 // the binary under test.
-var root, runDir, binary string
+var root, runDir, exe string
 
 func TestMain(m *testing.M) {
 	code, err := suite(m)
@@ -43,8 +43,8 @@ func suite(m *testing.M) (code int, err error) {
 	if err := os.MkdirAll(runDir, 0o755); err != nil {
 		return 1, err
 	}
-	binary = filepath.Join(runDir, "anabranch")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/anabranch")
+	exe = filepath.Join(runDir, "anabranch")
+	build := exec.Command("go", "build", "-o", exe, "./cmd/anabranch")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build: %w\n%s", err, out)

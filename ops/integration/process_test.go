@@ -38,7 +38,7 @@ func launch(t *testing.T, name, dir string, args ...string) *process {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	p.cmd = exec.Command(binary, args...)
+	p.cmd = exec.Command(exe, args...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, f, f
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -17,14 +17,18 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// world is one project in two regions on the real parts: a worker process for
-// each region, and definitions, settings and data in a directory.
+// world is one project in two regions, with definitions, settings and data in a
+// directory: on the real parts with a worker process for each region, or in one
+// dev process.
 type world struct {
-	t       *testing.T
-	project string
-	dir     string
-	http    map[string]string // region → URL of its worker
-	workers map[string]*process
+	t        *testing.T
+	project  string
+	dir      string
+	kafka    map[string]string // region → brokers
+	registry map[string]string // region → URL of its schema registry
+	http     map[string]string // region → URL of its worker
+	workers  map[string]*process
+	dev      *process // set if one process is all of it
 }
 
 var projects atomic.Int64
@@ -33,7 +37,10 @@ var projects atomic.Int64
 // of the repository. No worker runs yet.
 func newWorld(t *testing.T, definitions string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), http: map[string]string{}, workers: map[string]*process{}}
+	w := &world{
+		t: t, dir: t.TempDir(), kafka: realKafka(t), registry: realRegistries(t),
+		http: map[string]string{}, workers: map[string]*process{},
+	}
 	w.project = fmt.Sprintf("it%d", projects.Add(1))
 	copyDefinitions(t, definitions, w.path("defs"), w.project)
 	for _, region := range []string{west, east} {
@@ -77,19 +84,18 @@ func copyDefinitions(t *testing.T, from, to, project string) {
 
 // writeConfig writes what --config of the region's processes names.
 func (w *world) writeConfig(region string) {
-	kafka, registries := realKafka(w.t), realRegistries(w.t)
 	store := fmt.Sprintf("s3://%s?endpoint=%s", s3Bucket, url.QueryEscape(realS3(w.t)))
 	peers := object{}
 	for _, other := range []string{west, east} {
 		if other != region {
 			peers[other] = object{
-				"kafka": object{"brokers": []string{kafka[other]}}, "schema_registry": object{"url": registries[other]}, "http": w.http[other],
+				"kafka": object{"brokers": []string{w.kafka[other]}}, "schema_registry": object{"url": w.registry[other]}, "http": w.http[other],
 			}
 		}
 	}
 	b, err := yaml.Marshal(object{
 		"region": region, "project": w.project, "object_store": store, "data": w.path("data", region),
-		"kafka": object{"brokers": []string{kafka[region]}}, "schema_registry": object{"url": registries[region]},
+		"kafka": object{"brokers": []string{w.kafka[region]}}, "schema_registry": object{"url": w.registry[region]},
 		"http": object{"listen": strings.TrimPrefix(w.http[region], "http://")}, "peers": peers,
 	})
 	if err != nil {
@@ -122,9 +128,12 @@ func (w *world) begin() {
 	w.cli(west, "apply", "-f", "defs").ok(w.t)
 }
 
-// cli runs a client command with a region's settings and --json.
+// cli runs a client command as in a region, with --json.
 func (w *world) cli(region string, args ...string) run {
 	w.t.Helper()
+	if w.dev != nil {
+		return command(w.t, w.dir, append(args, "--region", region, "--json")...)
+	}
 	return command(w.t, w.dir, append(args, "--config", w.config(region), "--json")...)
 }
 
