@@ -234,6 +234,7 @@ func (r *Region) readBack(t testing.TB) []kafka.Record {
 		}
 		return int(a.Offset - b.Offset)
 	})
+	r.log = all
 	return all
 }
 
@@ -246,4 +247,16 @@ func (r *Region) Ends(t testing.TB) []position.Mark {
 		m.Next, m.Stamp = rec.Offset+1, max(stamp.Stamp(rec.AppendTime)<<16, m.Stamp+1)
 	}
 	return ends
+}
+
+// MarkAt is the mark of a fold that has read a partition up to an offset; Accepted or Ends must have been called since
+// the last Send.
+func (r *Region) MarkAt(partition int32, next int64) position.Mark {
+	m := position.Mark{Next: next}
+	for _, rec := range r.log {
+		if rec.Partition == partition && rec.Offset < next {
+			m.Stamp = max(stamp.Stamp(rec.AppendTime)<<16, m.Stamp+1)
+		}
+	}
+	return m
 }

@@ -87,6 +87,7 @@ type Region struct {
 	ids      []int        // of the writers' schemas
 	writers  []writer
 	sent     []sent
+	log      []kafka.Record // as last read back
 }
 
 // Soon is a context that ends a test that hangs.
