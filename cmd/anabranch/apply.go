@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -179,7 +177,8 @@ func applyDefinitions(ctx context.Context, e *env, defs *definitions, opt applyO
 		out.say("applied as version %d", result.Version)
 	}
 	if opt.wait > 0 {
-		result.Serving, err = waitServing(ctx, e, result.Version, opt.wait, out)
+		at := catalogue.State{Project: p, Version: result.Version}
+		result.Serving, err = waitServing(ctx, e, &at, opt.wait, out)
 	}
 	return result, err
 }
@@ -337,23 +336,26 @@ func appendApply(ctx context.Context, e *env, defs *definitions, s catalogue.Sta
 	return verdict.Have, nil
 }
 
-// waitServing waits until every region whose HTTP is known serves the version.
-func waitServing(ctx context.Context, e *env, version uint64, timeout time.Duration, out *output) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+// waitServing waits until every region of the project whose HTTP is known serves
+// its version.
+func waitServing(ctx context.Context, e *env, s *catalogue.State, timeout time.Duration, out *output) ([]string, error) {
+	deadline := time.Now().Add(timeout)
 	serving := []string{}
 	said := time.Now()
 	for _, pl := range e.places {
-		if pl.http == "" {
+		if pl.http == "" || !s.Project.HasRegion(pl.region) {
 			continue
 		}
 		for {
-			why := regionServes(ctx, e, &pl, version)
+			why := regionServes(ctx, e, &pl, s.Version)
 			if why == "" {
 				break
 			}
 			if ctx.Err() != nil {
-				return serving, fmt.Errorf("applied, but region %s does not serve it after %v: %s", pl.region, timeout, why)
+				return serving, ctx.Err()
+			}
+			if time.Now().After(deadline) {
+				return serving, fmt.Errorf("version %d is applied, but region %s does not serve it after %v: %s", s.Version, pl.region, timeout, why)
 			}
 			if time.Since(said) > 2*time.Second {
 				out.progress("waiting for %s: %s", pl.region, why)
@@ -385,27 +387,4 @@ func regionServes(ctx context.Context, e *env, pl *place, version uint64) string
 		return s.Reason
 	}
 	return ""
-}
-
-// get asks a region's HTTP for a JSON document.
-func (e *env) get(ctx context.Context, pl *place, path string, v any) error {
-	if pl.http == "" {
-		return fmt.Errorf("region %s: its HTTP address is not known: give --server, or http under peers in --config", pl.region)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, pl.http+path, nil)
-	if err != nil {
-		return err
-	}
-	if e.token != "" {
-		req.Header.Set("Authorization", "Bearer "+e.token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("region %s does not answer: %w", pl.region, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("region %s: %s: %s", pl.region, path, resp.Status)
-	}
-	return json.NewDecoder(resp.Body).Decode(v)
 }

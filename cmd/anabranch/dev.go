@@ -9,29 +9,34 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
 
 	"anabranch.dev/anabranch/connectors/kafka"
 	"anabranch.dev/anabranch/connectors/kafka/embedded"
 	"anabranch.dev/anabranch/connectors/registry"
+	"anabranch.dev/anabranch/schemas/catalogue"
 )
 
 const syscallZero = syscall.Signal(0)
 
 type devCmd struct {
-	where `group:"where"`
+	Config    kong.ConfigFlag `help:"YAML file of settings, as for worker; dev reads data and http.token." env:"ANABRANCH_CONFIG" placeholder:"FILE"`
+	HTTPToken string          `help:"Bearer token that HTTP requests must carry." name:"http-token" env:"ANABRANCH_HTTP_TOKEN" placeholder:"SECRET"`
 
-	Definitions string        `help:"Directory of definitions to apply." short:"f" placeholder:"DIR"`
-	Data        string        `help:"Directory that keeps everything." default:".anabranch" env:"ANABRANCH_DATA" placeholder:"DIR"`
-	Regions     []string      `help:"Regions to run; default those of the definitions, or of the last start." placeholder:"NAME"`
-	Delay       time.Duration `help:"Emulated one-way delay between regions." default:"40ms"`
-	Budget      int64         `help:"Bytes per second from each region to each other; 0 is unlimited." default:"0" placeholder:"N"`
-	external    string        // a region whose worker somebody else runs
-	Port        int           `help:"First of the ports to listen on; 0 picks free ones and keeps them." default:"0"`
+	Definitions  string        `help:"Directory of definitions to apply." short:"f" placeholder:"DIR"`
+	Data         string        `help:"Directory that keeps everything." default:".anabranch" env:"ANABRANCH_DATA" placeholder:"DIR"`
+	Regions      []string      `help:"Regions to run; default those of the definitions, or of the last start." placeholder:"NAME"`
+	Delay        time.Duration `help:"Emulated one-way delay between regions." default:"40ms"`
+	Budget       int64         `help:"Bytes per second from each region to each other; 0 is unlimited." default:"0" placeholder:"N"`
+	CompactEvery time.Duration `help:"How often the regions' events are written to Parquet; 0 leaves it to anabranch compact." default:"30s"`
+	external     string        // a region whose worker somebody else runs
+	Port         int           `help:"First of the ports to listen on; 0 picks free ones and keeps them." default:"0"`
 }
 
 func (c *devCmd) Help() string {
@@ -51,10 +56,8 @@ func (c *devCmd) Run(ctx context.Context, out *output) error {
 		if err := d.wait(ctx); err != nil {
 			return err
 		}
-		if c.Definitions != "" {
-			if err := c.apply(ctx, d, out); err != nil {
-				return err
-			}
+		if err := c.start(ctx, d, out); err != nil {
+			return err
 		}
 		return d.announce(out)
 	})
@@ -64,19 +67,39 @@ func (c *devCmd) Run(ctx context.Context, out *output) error {
 	return nil
 }
 
-func (c *devCmd) apply(ctx context.Context, d *dev, out *output) error {
-	defs, err := loadDefinitions(c.Definitions)
-	if err != nil {
-		return err
-	}
-	e, err := (&where{}).fromAddresses(&d.addresses)
+// patience bounds how long dev waits until all views serve before it says where
+// it listens.
+const patience = time.Minute
+
+// start applies the definitions, if there are any to apply, and waits until what
+// is at work serves. Views that are still building after that only get a word.
+func (c *devCmd) start(ctx context.Context, d *dev, out *output) error {
+	e, err := (&where{HTTPToken: c.HTTPToken}).fromAddresses(&d.addresses)
 	if err != nil {
 		return err
 	}
 	quiet := *out
-	quiet.json = true
-	_, err = applyDefinitions(ctx, e, defs, applyOptions{wait: time.Minute}, &quiet)
-	return err
+	quiet.quiet = true
+	var s catalogue.State
+	if c.Definitions != "" {
+		defs, err := loadDefinitions(c.Definitions)
+		if err != nil {
+			return err
+		}
+		if _, err := applyDefinitions(ctx, e, defs, applyOptions{}, &quiet); err != nil {
+			return err
+		}
+	}
+	if s, err = currentCatalogue(ctx, e, ""); err != nil {
+		return nil // nothing was applied yet
+	}
+	if _, err := waitServing(ctx, e, &s, patience, &quiet); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		out.progress("%v", err)
+	}
+	return nil
 }
 
 // devPorts are kept in the data directory, so that a restarted dev listens
@@ -97,7 +120,7 @@ func (c *devCmd) open(out *output) (_ *dev, err error) {
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return nil, err
 	}
-	d := &dev{data: data, addresses: addresses{Regions: map[string]regionAddresses{}, ObjectStore: filepath.Join(data, "objects"), PID: os.Getpid()}}
+	d := &dev{data: data, exact: c.Port > 0, addresses: addresses{Regions: map[string]regionAddresses{}, ObjectStore: filepath.Join(data, "objects"), PID: os.Getpid()}, compactEvery: c.CompactEvery}
 	defer func() {
 		if err != nil {
 			d.close()
@@ -113,7 +136,7 @@ func (c *devCmd) open(out *output) (_ *dev, err error) {
 		}
 		p, err := d.openRegion(region, ports.Ports[region])
 		if err != nil {
-			return nil, fmt.Errorf("region %s: %w", region, err)
+			return nil, c.explain(region, err)
 		}
 		ports.Ports[region] = p
 	}
@@ -132,6 +155,18 @@ func (c *devCmd) open(out *output) (_ *dev, err error) {
 	return d, nil
 }
 
+// explain says what to do about what keeps a region from starting.
+func (c *devCmd) explain(region string, err error) error {
+	var inUse *embedded.InUseError
+	switch {
+	case errors.As(err, &inUse):
+		return fmt.Errorf("another dev (pid %d) works in %s: stop it, or give this one --data DIR of its own", inUse.PID, c.Data)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("region %s: %w: give another --port", region, err)
+	}
+	return fmt.Errorf("region %s: %w", region, err)
+}
+
 // ports decides on the regions and finds the ports they had.
 func (c *devCmd) ports(data string) (devPorts, error) {
 	had := devPorts{Ports: map[string][3]int{}}
@@ -148,6 +183,14 @@ func (c *devCmd) ports(data string) (devPorts, error) {
 		}
 		want = defs.project.Regions
 	}
+	if twice := repeated(want); twice != "" {
+		return had, usage("--regions: %s is named twice", twice)
+	}
+	for _, region := range want {
+		if !regionName.MatchString(region) {
+			return had, usage("--regions: found %q, want a name like us-east", region)
+		}
+	}
 	switch {
 	case len(want) > 0:
 		had.Regions = want
@@ -157,19 +200,24 @@ func (c *devCmd) ports(data string) (devPorts, error) {
 	return had, nil
 }
 
+var regionName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
+
 // dev is a whole world in one process.
 type dev struct {
+	exact     bool // ports are as the user says, or it fails
 	data      string
 	addresses addresses
 	brokers   []*embedded.Broker
 	servers   []*http.Server
 	nodes     []*node
 	closers   []func()
+
+	compactEvery time.Duration // 0: never
 }
 
 func (d *dev) openRegion(region string, had [3]int) ([3]int, error) {
 	dir := filepath.Join(d.data, region)
-	broker, err := listenAgain(had[0], func(addr string) (*embedded.Broker, error) {
+	broker, err := listenAgain(had[0], d.exact, func(addr string) (*embedded.Broker, error) {
 		return embedded.Open(embedded.Config{Dir: filepath.Join(dir, "kafka"), Addr: addr})
 	})
 	if err != nil {
@@ -181,14 +229,14 @@ func (d *dev) openRegion(region string, had [3]int) ([3]int, error) {
 		return had, err
 	}
 	d.closers = append(d.closers, func() { _ = schemas.Close() })
-	ln, err := listenAgain(had[1], listenTCP)
+	ln, err := listenAgain(had[1], d.exact, listenTCP)
 	if err != nil {
 		return had, err
 	}
 	server := &http.Server{Handler: schemas, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(ln) }()
 	d.closers = append(d.closers, func() { _ = server.Close() })
-	web, err := listenAgain(had[2], listenTCP)
+	web, err := listenAgain(had[2], d.exact, listenTCP)
 	if err != nil {
 		return had, err
 	}
@@ -238,6 +286,9 @@ func (d *dev) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, n := range d.nodes {
 		group.Go(func() error { return n.run(ctx) })
+		if d.compactEvery > 0 {
+			group.Go(func() error { return n.compactEvery(ctx, d.compactEvery) })
+		}
 	}
 	return group.Wait()
 }
@@ -287,11 +338,12 @@ func (d *dev) close() {
 	d.closers = nil
 }
 
-// listenAgain listens on a port that was used before, or on a free one.
-func listenAgain[T any](port int, listen func(addr string) (T, error)) (T, error) {
+// listenAgain listens on a port that was used before or, unless it is to be
+// exactly that, on a free one.
+func listenAgain[T any](port int, exact bool, listen func(addr string) (T, error)) (T, error) {
 	if port != 0 {
 		v, err := listen(fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
+		if err == nil || exact || !errors.Is(err, syscall.EADDRINUSE) {
 			return v, err
 		}
 	}

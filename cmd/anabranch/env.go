@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"anabranch.dev/anabranch/connectors/blob"
@@ -53,6 +54,9 @@ type env struct {
 	dev    *addresses // set if the world is a dev server
 }
 
+// errNoRegion: there are no settings and no dev server to be found.
+var errNoRegion = errors.New("no region to talk to: start one with \"anabranch dev\" in this directory, or give --server, --kafka-brokers or --config")
+
 // find works out which regions there are: from the settings, or from --server,
 // or from the dev server of this directory or one above it.
 func (w *where) find(ctx context.Context) (*env, error) {
@@ -73,7 +77,7 @@ func (w *where) find(ctx context.Context) (*env, error) {
 			}
 		}
 		if dir == filepath.Dir(dir) {
-			return nil, errors.New("no region to talk to: start one with \"anabranch dev\" in this directory, or give --server, --kafka-brokers or --config")
+			return nil, errNoRegion
 		}
 	}
 }
@@ -91,38 +95,42 @@ func (w *where) fromDev(path string, b []byte) (*env, error) {
 
 func alive(pid int) bool {
 	p, err := os.FindProcess(pid)
-	return err == nil && p.Signal(syscallZero) == nil
+	if err != nil {
+		return false
+	}
+	err = p.Signal(syscallZero)
+	return err == nil || errors.Is(err, syscall.EPERM)
 }
 
+// fromServer asks a running region for the others. It is the own one, reached
+// as the user reaches it.
 func (w *where) fromServer(ctx context.Context) (*env, error) {
 	url := strings.TrimRight(w.Server, "/")
+	if !strings.Contains(url, "://") {
+		url = "http://" + url
+	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/addresses", nil)
-	if err != nil {
-		return nil, usage("--server %s: %v", w.Server, err)
-	}
-	if w.HTTPToken != "" {
-		req.Header.Set("Authorization", "Bearer "+w.HTTPToken)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("--server %s does not answer: %w", w.Server, err)
-	}
-	defer resp.Body.Close()
+	server, e := &place{http: url}, &env{token: w.HTTPToken}
 	var a addresses
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("--server %s: %s", w.Server, resp.Status)
+	var own struct {
+		Region string `json:"region"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
-		return nil, fmt.Errorf("--server %s: %w", w.Server, err)
+	for path, v := range map[string]any{"/v1/addresses": &a, "/v1/frontier": &own} {
+		b, err := e.do(ctx, server, http.MethodGet, path, nil)
+		if err == nil {
+			err = json.Unmarshal(b, v)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--server %s: %w", w.Server, err)
+		}
+	}
+	if r, ok := a.Regions[own.Region]; ok {
+		r.HTTP = url
+		a.Regions[own.Region] = r
 	}
 	if w.Region == "" {
-		for name, r := range a.Regions {
-			if r.HTTP == url {
-				w.Region = name
-			}
-		}
+		w.Region = own.Region
 	}
 	return w.fromAddresses(&a)
 }
@@ -145,17 +153,23 @@ func (w *where) fromAddresses(a *addresses) (*env, error) {
 	return e, e.prefer(w.Region)
 }
 
+// fromSettings takes the settings for those of the file's region and, if --region
+// names one of its peers, puts that first.
 func (w *where) fromSettings() (*env, error) {
 	f, err := w.file()
 	if err != nil {
 		return nil, err
 	}
-	if w.Region == "" {
+	own := w.Region
+	if _, isPeer := f.Peers[own]; isPeer {
+		own = f.Region
+	}
+	if own == "" {
 		return nil, usage("--region: which region do these settings belong to?")
 	}
 	e := &env{token: w.HTTPToken}
 	e.places = append(e.places, place{
-		region: w.Region, kafka: w.kafka(), registry: w.registry(), store: w.ObjectStore, http: listenURL(w),
+		region: own, kafka: w.kafka(), registry: w.registry(), store: w.ObjectStore, http: listenURL(w),
 	})
 	names := make([]string, 0, len(f.Peers))
 	for name := range f.Peers {
@@ -173,7 +187,7 @@ func (w *where) fromSettings() (*env, error) {
 			registry: registry.Config{URL: p.SchemaRegistry.URL, Username: p.SchemaRegistry.Username, Password: p.SchemaRegistry.Password},
 		})
 	}
-	return e, nil
+	return e, e.prefer(w.Region)
 }
 
 // listenURL is where a client on this machine reaches the region's HTTP.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -181,22 +180,6 @@ func splitUnescaped(s string) []string {
 	return append(parts, part.String())
 }
 
-// problem is an error answer (RFC 9457).
-type problem struct {
-	Status int    `json:"status"`
-	Title  string `json:"title"`
-	Detail string `json:"detail"`
-	Type   string `json:"type"`
-	Row    *int   `json:"row"`
-}
-
-func (p *problem) Error() string {
-	if p.Row != nil {
-		return fmt.Sprintf("%s (row %d): %s", p.Title, *p.Row, p.Detail)
-	}
-	return p.Title + ": " + p.Detail
-}
-
 // features asks a region for features; while a view is building it asks again
 // until timeout.
 func (e *env) features(ctx context.Context, pl *place, req *featuresRequest, timeout time.Duration) ([]byte, error) {
@@ -216,37 +199,6 @@ func (e *env) features(ctx context.Context, pl *place, req *featuresRequest, tim
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-func (e *env) post(ctx context.Context, pl *place, path string, body []byte) ([]byte, error) {
-	if pl.http == "" {
-		return nil, fmt.Errorf("region %s: its HTTP address is not known: give --server, or http under peers in --config", pl.region)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, pl.http+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if e.token != "" {
-		req.Header.Set("Authorization", "Bearer "+e.token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("region %s does not answer: %w", pl.region, err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode == http.StatusOK {
-		return b, nil
-	}
-	p := &problem{Status: resp.StatusCode, Title: resp.Status}
-	if json.Unmarshal(b, p) != nil {
-		p.Detail = strings.TrimSpace(string(b))
-	}
-	return nil, p
 }
 
 func printAnswer(out *output, region string, entities []string, a *featuresAnswer) {

@@ -115,7 +115,7 @@ func writeOrdersParquet(t *testing.T, path string, n int) {
 		}
 		b.Append(value.Text(fmt.Sprintf("o%d", i)), value.Int(int64(7+i%2)), value.Float(float64(i)+0.25), note, value.Time(at))
 	}
-	writeParquet(t, path, b)
+	parquetFile(t, path, b)
 }
 
 func TestInitOfSamplesThatSayNothing(t *testing.T) {
@@ -132,7 +132,7 @@ func TestInitOfSamplesThatSayNothing(t *testing.T) {
 	}
 }
 
-func writeParquet(t *testing.T, path string, b *columnar.Batch) {
+func parquetFile(t *testing.T, path string, b *columnar.Batch) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {

@@ -15,10 +15,14 @@ import (
 type output struct {
 	stdout, stderr *os.File
 	json, verbose  bool
+	quiet          bool // nothing for a person
 }
 
 // say prints a line for a person; with --json it goes to stderr.
 func (o *output) say(format string, args ...any) {
+	if o.quiet {
+		return
+	}
 	w := o.stdout
 	if o.json {
 		w = o.stderr
@@ -28,6 +32,9 @@ func (o *output) say(format string, args ...any) {
 
 // progress prints a line about long work, always on stderr.
 func (o *output) progress(format string, args ...any) {
+	if o.quiet {
+		return
+	}
 	fmt.Fprintf(o.stderr, format+"\n", args...)
 }
 

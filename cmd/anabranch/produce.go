@@ -1,21 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"anabranch.dev/anabranch/connectors/kafka"
 	"anabranch.dev/anabranch/connectors/registry"
 	"anabranch.dev/anabranch/materializer/intake"
-	"anabranch.dev/anabranch/materializer/serve"
 	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/position"
 	"anabranch.dev/anabranch/schemas/stamp"
@@ -28,7 +25,7 @@ type produceCmd struct {
 	Input   string            `help:"File of events, or - for standard input." required:"" placeholder:"FILE"`
 	Format  string            `help:"jsonl, csv, parquet or avro; default by the file's extension." placeholder:"NAME"`
 	Map     map[string]string `help:"Read a field from a column of another name." placeholder:"FIELD=COLUMN" mapsep:","`
-	Rate    float64           `help:"At most so many events per second; 0 is as fast as it goes." default:"0" placeholder:"N"`
+	Rate    perSecond         `help:"At most so many events per second, like 500/s." placeholder:"N/s"`
 	Wait    bool              `help:"Wait until every region's frontier covers the events."`
 	Timeout time.Duration     `help:"How long --wait waits before it gives up with exit code 3." default:"5m"`
 	Rejects string            `help:"Write bad rows here, one JSON object a line, and send the others." placeholder:"FILE"`
@@ -38,6 +35,19 @@ type produceCmd struct {
 func (c *produceCmd) Help() string {
 	return "Example:\n  anabranch produce flights --input flights.jsonl.gz --map departed_at=date --wait\n\n" +
 		"The file is checked whole before its first event is sent. Columns that are no field of the schema are left out, and named."
+}
+
+// perSecond is a rate, as 500 or 500/s; 0 is as fast as it goes.
+type perSecond float64
+
+// UnmarshalText reads a rate.
+func (r *perSecond) UnmarshalText(text []byte) error {
+	f, err := strconv.ParseFloat(strings.TrimSuffix(string(text), "/s"), 64)
+	if err != nil || !(f >= 0) || math.IsInf(f, 0) {
+		return fmt.Errorf("found %q, want events per second like 500/s", text)
+	}
+	*r = perSecond(f)
+	return nil
 }
 
 type produceJSON struct {
@@ -65,12 +75,17 @@ func (c *produceCmd) Run(ctx context.Context, out *output) error {
 	if c.Region != "" || pl == nil {
 		pl = &e.places[0]
 	}
+	if c.Wait {
+		if err := e.canWait(s.Project); err != nil {
+			return err
+		}
+	}
 	in, err := openInputFile(c.Input, c.Format)
 	if err != nil {
 		return err
 	}
 	defer in.close()
-	p := &producer{place: pl, project: s.Project, stream: c.Stream, columns: c.Map, rate: c.Rate, secret: s.Secret, out: out}
+	p := &producer{place: pl, project: s.Project, stream: c.Stream, columns: c.Map, rate: float64(c.Rate), secret: s.Secret, out: out}
 	result, err := p.send(ctx, in, c.Rejects)
 	if err != nil {
 		return err
@@ -108,6 +123,7 @@ type producer struct {
 	after func(sent int64)
 
 	enc      *intake.Encoder
+	fieldsOf map[string][]string // by column
 	ignored  map[string]bool
 	frontier position.Frontier
 	checked  int64
@@ -147,6 +163,9 @@ func (p *producer) send(ctx context.Context, in *inputFile, rejects string) (*pr
 	if result.Produced, err = p.transmit(ctx, k, in); err != nil {
 		return nil, err
 	}
+	if want := p.checked - rejected; p.most == 0 && result.Produced != want {
+		return nil, fmt.Errorf("%s changed while it was read: %s rows were checked, %s sent", in.name, count(want), count(result.Produced))
+	}
 	result.Token = position.Token{Time: stamp.NoTime, Parts: []position.Part{{Frontier: p.frontier}}}.Sign(p.secret)
 	return result, nil
 }
@@ -166,47 +185,50 @@ func (p *producer) row(r inputRow) (intake.Row, error) {
 	if r.Err != nil {
 		return intake.Row{}, r.Err
 	}
-	fields := map[string]any{}
-	used := map[string]bool{}
-	for field, column := range p.columns {
-		v, ok := r.Fields[column]
+	if p.fieldsOf == nil {
+		p.fieldsOf = fieldsOf(p.enc.Fields(), p.columns)
+	}
+	fields := make(map[string]any, len(r.Fields))
+	for column, v := range r.Fields {
+		names, ok := p.fieldsOf[column]
 		if !ok {
-			return intake.Row{}, fmt.Errorf("there is no column %s, which --map names", column)
-		}
-		fields[field], used[column] = v, true
-	}
-	for _, field := range p.enc.Fields() {
-		if _, mapped := p.columns[field]; mapped {
-			continue
-		}
-		if v, ok := r.Fields[field]; ok {
-			fields[field], used[field] = v, true
-		}
-	}
-	for column := range r.Fields {
-		if !used[column] {
 			p.ignored[column] = true
+		}
+		for _, field := range names {
+			fields[field] = v
 		}
 	}
 	return intake.Row{Fields: fields}, nil
 }
 
-// maxShown bounds the bad rows that are named.
-const maxShown = 20
+// fieldsOf tells by column which fields it fills.
+func fieldsOf(fields []string, columns map[string]string) map[string][]string {
+	of := map[string][]string{}
+	for _, field := range fields {
+		column, mapped := columns[field]
+		if !mapped {
+			column = field
+		}
+		of[column] = append(of[column], field)
+	}
+	return of
+}
 
 // check encodes every row without sending it.
 func (p *producer) check(in *inputFile, rejects string) (int64, error) {
-	var bad int64
-	var shown []error
-	w, closeRejects, err := openRejects(rejects)
+	w, err := openRejects(rejects, in)
 	if err != nil {
 		return 0, err
 	}
+	bad := badRows{columns: map[string]bool{}}
 	err = in.each(func(r inputRow) error {
 		if p.only != nil && r.Err == nil && !p.only(r.Fields) {
 			return nil
 		}
 		p.checked++
+		for column := range r.Fields {
+			bad.columns[column] = true
+		}
 		row, err := p.row(r)
 		if err == nil {
 			_, err = p.enc.Encode(row)
@@ -214,53 +236,37 @@ func (p *producer) check(in *inputFile, rejects string) (int64, error) {
 		if err == nil {
 			return nil
 		}
-		bad++
-		if len(shown) < maxShown {
-			shown = append(shown, fmt.Errorf("%s:%d: %w", in.name, r.Line, err))
-		}
-		return w.Encode(rejectJSON{Line: r.Line, Error: err.Error(), Row: string(r.text())})
+		bad.add(fmt.Sprintf("%s:%d", in.name, r.Line), err)
+		return w.add(&r, err)
 	})
-	if cerr := closeRejects(); err == nil {
+	if cerr := w.close(); err == nil {
 		err = cerr
 	}
-	switch {
-	case err != nil:
-		return 0, err
-	case bad > 0 && rejects == "":
-		if more := bad - int64(len(shown)); more > 0 {
-			shown = append(shown, fmt.Errorf("… and %s more", count(more)))
+	if err == nil {
+		err = p.unmapped(in, bad.columns)
+	}
+	if err == nil && bad.count > 0 && rejects == "" {
+		err = bad.failure(in.name, p.checked)
+	}
+	return bad.count, err
+}
+
+// unmapped refuses a column of --map that no row has, and one that is needed
+// and cannot be read.
+func (p *producer) unmapped(in *inputFile, columns map[string]bool) error {
+	for _, field := range slices.Sorted(maps.Keys(p.columns)) {
+		column := p.columns[field]
+		if !columns[column] && in.unreadable[column] == "" && p.checked > 0 {
+			return usage("--map %s=%s: %s has no column %s, only %s", field, column, in.name, column, strings.Join(slices.Sorted(maps.Keys(columns)), ", "))
 		}
-		return 0, fmt.Errorf("%w\nnothing was sent: mend these rows, or set them aside with --rejects FILE", errors.Join(shown...))
 	}
-	return bad, nil
-}
-
-type rejectJSON struct {
-	Line  int64  `json:"line"`
-	Error string `json:"error"`
-	Row   string `json:"row"`
-}
-
-func openRejects(path string) (*json.Encoder, func() error, error) {
-	if path == "" {
-		return json.NewEncoder(discard{}), func() error { return nil }, nil
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, nil, usage("--rejects: %v", err)
-	}
-	b := bufio.NewWriter(f)
-	return json.NewEncoder(b), func() error {
-		if err := b.Flush(); err != nil {
-			return err
+	for _, column := range slices.Sorted(maps.Keys(in.unreadable)) {
+		if _, needed := fieldsOf(p.enc.Fields(), p.columns)[column]; needed {
+			return fmt.Errorf("%s: column %s cannot be read: %s", in.name, column, in.unreadable[column])
 		}
-		return f.Close()
-	}, nil
+	}
+	return nil
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // transmit sends the good rows.
 func (p *producer) transmit(ctx context.Context, k *kafka.Client, in *inputFile) (int64, error) {
@@ -331,56 +337,4 @@ func (p *producer) pace(ctx context.Context, began time.Time, sent int64) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// waitCovered waits until every region that holds a view of the streams has
-// folded what f says.
-func waitCovered(ctx context.Context, e *env, p *definition.Project, f position.Frontier, timeout time.Duration, out *output) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for i := range e.places {
-		pl := &e.places[i]
-		if !p.HasRegion(pl.region) || pl.http == "" {
-			continue
-		}
-		said := time.Now()
-		for {
-			missing, err := lacking(ctx, e, pl, f)
-			if err == nil && missing == "" {
-				break
-			}
-			if err != nil {
-				missing = err.Error()
-			}
-			if ctx.Err() != nil {
-				return checkFailed("region %s has not folded the events within %v: %s", pl.region, timeout, missing)
-			}
-			if time.Since(said) > 2*time.Second {
-				said = time.Now()
-				out.progress("waiting for %s: %s", pl.region, missing)
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-	}
-	return nil
-}
-
-// lacking says what of f a region has not folded yet, or nothing.
-func lacking(ctx context.Context, e *env, pl *place, f position.Frontier) (string, error) {
-	var report serve.FrontierReport
-	if err := e.get(ctx, pl, "/v1/frontier", &report); err != nil {
-		return "", err
-	}
-	for name, v := range report.Views {
-		have, err := position.ParseFrontier(v.Frontier)
-		if err != nil {
-			return "", err
-		}
-		for log, want := range f {
-			if v.Stream == log.Stream && have[log].Next < want.Next {
-				return fmt.Sprintf("view %s has folded %s/%s/%d up to %d of %d", name, log.Origin, log.Stream, log.Partition, have[log].Next, want.Next), nil
-			}
-		}
-	}
-	return "", nil
 }

@@ -29,15 +29,18 @@ func (c *workerCmd) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
+	file, err := c.file()
+	if err != nil {
+		return err
+	}
+	if _, is := file.Peers[c.Region]; is {
+		return usage("--region %s: %s has it among the peers", c.Region, c.Config)
+	}
 	if len(e.places[0].kafka.Brokers) == 0 {
 		return usage("--kafka-brokers: where is the region's Kafka?")
 	}
 	if e.places[0].registry.URL == "" {
 		return usage("--schema-registry-url: where is the region's schema registry?")
-	}
-	file, err := c.file()
-	if err != nil {
-		return err
 	}
 	if err := os.MkdirAll(c.Data, 0o755); err != nil {
 		return err
