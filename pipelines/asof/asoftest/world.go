@@ -68,14 +68,11 @@ func Draw(t *rapid.T, o Options) *World {
 	if o.Keys == 0 {
 		o.Keys = 2
 	}
-	w := &World{Keys: []string{"u0", "u1", "7", "ü", "u4", "u5"}[:o.Keys]}
-	w.Project = &definition.Project{
-		Name: "world", Regions: regions,
-		Entities: []definition.Entity{{Name: "user", JoinKeys: []definition.JoinKey{{Name: "user", Type: value.String}}}},
-		Streams:  []definition.Stream{drawStream(t, o)},
-		Views:    []definition.View{drawView(t)},
-	}
-	w.View, w.Stream = &w.Project.Views[0], &w.Project.Streams[0]
+	w := Base()
+	w.Keys = []string{"u0", "u1", "7", "ü", "u4", "u5"}[:o.Keys]
+	drawStream(t, o, w.Stream)
+	w.Project.Views = []definition.View{drawView(t)}
+	w.View = &w.Project.Views[0]
 	for _, r := range regions {
 		for p := range w.Stream.Partitions {
 			w.drawLog(t, position.Source{Origin: r, Incarnation: 1}, p, rapid.IntRange(0, o.MaxEvents).Draw(t, "events"))
@@ -84,19 +81,15 @@ func Draw(t *rapid.T, o Options) *World {
 	return w
 }
 
-func drawStream(t *rapid.T, o Options) definition.Stream {
-	s := definition.Stream{
-		Name: "events", Entity: "user", Topic: "world.events", Fields: fields(), Key: []int{fieldUser}, EventTime: fieldAt, Created: -1,
-		EventID: definition.EventID{Field: -1}, Partitions: int32(rapid.IntRange(1, 2).Draw(t, "partitions")), MaxFuture: 5 * stamp.Minute,
-		EventIDHorizon: rapid.SampledFrom([]stamp.Micros{stamp.Millisecond, 2 * stamp.Minute, 20 * stamp.Minute, 7 * stamp.Day}).Draw(t, "horizon"),
-	}
+func drawStream(t *rapid.T, o Options, s *definition.Stream) {
+	s.Partitions = int32(rapid.IntRange(1, 2).Draw(t, "partitions"))
+	s.EventIDHorizon = rapid.SampledFrom([]stamp.Micros{stamp.Millisecond, 2 * stamp.Minute, 20 * stamp.Minute, 7 * stamp.Day}).Draw(t, "horizon")
 	if rapid.Bool().Draw(t, "created field") {
 		s.Created = fieldKnown
 	}
 	if !o.NoIDs && rapid.Bool().Draw(t, "event ids") {
 		s.EventID = rapid.SampledFrom([]definition.EventID{{Field: fieldID}, {Field: -1, Header: "ce_id"}}).Draw(t, "id place")
 	}
-	return s
 }
 
 var spans = []stamp.Micros{10 * stamp.Second, stamp.Minute, 5 * stamp.Minute, 7 * stamp.Minute, 30 * stamp.Minute, 2 * stamp.Hour, 36 * stamp.Hour}
@@ -231,4 +224,19 @@ func drawFields(t *rapid.T) []value.Value {
 		return value.Items(value.Text(text()), value.Value{}, value.Text(text()))
 	})
 	return f
+}
+
+// Base is a world without views and events: its project, entity and stream,
+// without event ids and created timestamps, in one partition.
+func Base() *World {
+	w := &World{Project: &definition.Project{
+		Name: "world", Regions: regions,
+		Entities: []definition.Entity{{Name: "user", JoinKeys: []definition.JoinKey{{Name: "user", Type: value.String}}}},
+		Streams: []definition.Stream{{
+			Name: "events", Entity: "user", Topic: "world.events", Fields: fields(), Key: []int{fieldUser}, EventTime: fieldAt, Created: -1,
+			EventID: definition.EventID{Field: -1}, EventIDHorizon: 7 * stamp.Day, Partitions: 1, MaxFuture: 5 * stamp.Minute,
+		}},
+	}}
+	w.Stream = &w.Project.Streams[0]
+	return w
 }
