@@ -137,7 +137,8 @@ func (m *Mirror) nextEpoch() error {
 	if len(b) == 8 {
 		m.epoch = binary.BigEndian.Uint64(b)
 	}
-	m.epoch++
+	// The clock helps where the store was lost: receivers remember the greatest.
+	m.epoch = max(m.epoch+1, uint64(time.Now().UnixMicro()))
 	return m.cfg.Store.Note(name, binary.BigEndian.AppendUint64(nil, m.epoch))
 }
 
@@ -216,16 +217,14 @@ func (m *Mirror) wave(ctx context.Context) error {
 		return nil
 	}
 	if _, err := m.cfg.Remote.Produce(ctx, records); err != nil {
-		for _, s := range under {
-			m.lanes[s.key].linked = false
-		}
-		return err
+		return err // the shards take the same keys again
 	}
 	return m.acknowledged(under)
 }
 
 func (m *Mirror) acknowledged(under []sent) error {
 	for _, s := range under {
+		m.answered(s)
 		m.lanes[s.key].lo = s.hi
 		if err := m.cfg.Store.Note(m.noteName(s.key), binary.BigEndian.AppendUint64(nil, uint64(s.hi.Next))); err != nil {
 			return err
@@ -256,8 +255,11 @@ func (m *Mirror) gather(ctx context.Context) ([]kafka.Record, []sent, error) {
 		for _, shard := range l.View.Shards {
 			key := laneKey{l.View.Instance, shard.Partition()}
 			ln, err := m.lane(ctx, key, l, src)
+			if errors.Is(err, worker.ErrStopped) {
+				continue // halted; the others go on
+			}
 			if err != nil {
-				return nil, nil, m.abandon(under, err)
+				return nil, nil, err
 			}
 			if shard.Mark(src).Next <= ln.lo.Next {
 				continue
@@ -268,9 +270,11 @@ func (m *Mirror) gather(ctx context.Context) ([]kafka.Record, []sent, error) {
 			}
 			topic := definition.DeltaTopic(live.Project.Name, l.View.Prog.Stream.Name, m.cfg.Name)
 			recs, hi, err := m.take(ctx, l, head, topic)
+			if errors.Is(err, worker.ErrStopped) {
+				continue
+			}
 			if err != nil {
-				ln.linked = false
-				return nil, nil, m.abandon(under, err)
+				return nil, nil, err
 			}
 			if len(recs) > 0 {
 				records, under = append(records, recs...), append(under, sent{key, hi})
@@ -278,15 +282,6 @@ func (m *Mirror) gather(ctx context.Context) ([]kafka.Record, []sent, error) {
 		}
 	}
 	return records, under, nil
-}
-
-// abandon marks lanes whose round will not be sent: their changed keys are
-// looked for anew.
-func (m *Mirror) abandon(under []sent, err error) error {
-	for _, s := range under {
-		m.lanes[s.key].linked = false
-	}
-	return err
 }
 
 func (m *Mirror) nextRound() uint64 { m.rounds++; return m.rounds }
@@ -360,6 +355,16 @@ func (m *Mirror) closings(leaving bool) *kafka.Record {
 	}
 	m.closed = time.Now()
 	return &kafka.Record{Topic: definition.ClosedTopic(p.Name), Value: worker.AppendClosings(nil, list)}
+}
+
+// answered forgets a request that came while the round that answers it was
+// under way. If that was lost too, the receiver asks again.
+func (m *Mirror) answered(s sent) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if next, ok := m.reset[s.key]; ok && next >= m.lanes[s.key].lo.Next {
+		delete(m.reset, s.key)
+	}
 }
 
 // repair applies what receivers asked for: rounds from where they stand.

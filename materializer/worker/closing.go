@@ -55,6 +55,10 @@ func (r *Region) askEnds(ctx context.Context, p *definition.Project) error {
 	}
 	for i := range p.Streams {
 		s := &p.Streams[i]
+		if ok, err := r.sameStream(ctx, s, ends); err != nil || !ok {
+			r.cfg.Log.Debug("log is not closed", "stream", s.Name, "error", err)
+			continue
+		}
 		c := state.Closing{Stream: s.Name, Source: r.own(), Closed: closed, Ends: make([]int64, s.Partitions)}
 		for n := range s.Partitions {
 			c.Ends[n] = ends[kafka.TopicPartition{Topic: s.Topic, Partition: n}].High
@@ -62,6 +66,32 @@ func (r *Region) askEnds(ctx context.Context, p *definition.Project) error {
 		r.closings.Add(c)
 	}
 	return nil
+}
+
+// sameStream reports whether the ends that were just read are those of the log
+// that the views fold. An end of another log under the same name would claim
+// events to be folded that are not.
+func (r *Region) sameStream(ctx context.Context, s *definition.Stream, ends map[kafka.TopicPartition]kafka.End) (bool, error) {
+	now, err := r.cfg.Kafka.Identity(ctx, s.Topic)
+	if err != nil {
+		return false, err
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, p := range r.pipelines {
+		if p.topic != s.Topic {
+			continue
+		}
+		if p.replaced || p.identity.ClusterID != now.ClusterID || p.identity.TopicID != now.TopicID {
+			return false, nil
+		}
+		for n, shard := range p.view.Shards {
+			if ends[kafka.TopicPartition{Topic: s.Topic, Partition: int32(n)}].High < shard.Mark(r.own()).Next {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 // hear follows what other regions say of their logs. Older words are of no use,

@@ -29,6 +29,9 @@ type Config struct {
 	// CloseEvery is how often the region asks for the ends of its logs.
 	// Default 100 ms; at least 10 ms.
 	CloseEvery time.Duration
+	// RepairAfter is how long rounds of another region may be overdue before
+	// they are asked for, and how long that takes to be asked again. Default 5 s.
+	RepairAfter time.Duration
 	// Epsilon bounds the error of this machine's clock. Default 5 ms.
 	Epsilon time.Duration
 	// Now is the clock; default the machine's.
@@ -47,6 +50,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.CloseEvery == 0 {
 		c.CloseEvery = 100 * time.Millisecond
+	}
+	if c.RepairAfter == 0 {
+		c.RepairAfter = 5 * time.Second
 	}
 	if c.Epsilon == 0 {
 		c.Epsilon = 5 * time.Millisecond

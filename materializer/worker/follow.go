@@ -12,31 +12,6 @@ import (
 	"anabranch.dev/anabranch/schemas/definition"
 )
 
-// adoption is a state of the catalogue as this region puts it to work.
-type adoption struct {
-	project   *definition.Project
-	version   uint64
-	secret    []byte
-	versions  map[string]int    // of views
-	instances map[string]string // hash of each view's meaning
-	keys      map[string]string // what must be the same for a pipeline to go on
-}
-
-func adoptionOf(s catalogue.State, region string) adoption {
-	a := adoption{
-		project: s.Project, version: s.Version, secret: s.Secret,
-		versions: map[string]int{}, instances: map[string]string{}, keys: map[string]string{},
-	}
-	for _, v := range s.Views {
-		a.versions[v.Name], a.instances[v.Name] = v.Version, v.Hash
-		// The regions decide the order of ties; what the region may hold, which
-		// logs are read; and the budgets and names that a view carries ride with it.
-		view := definition.Encode(&definition.Project{Name: "v", Views: []definition.View{*s.Project.View(v.Name)}})
-		a.keys[v.Name] = fmt.Sprintf("%s|%d|%v|%v|%s", v.Hash, v.Version, s.Project.Regions, s.Project.View(v.Name).MayHold(region), view)
-	}
-	return a
-}
-
 // follow reads the registry log of its region and adopts what it says. Trouble
 // with definitions does not end the worker: what was at work goes on.
 func (r *Region) follow(ctx context.Context) error {
@@ -49,13 +24,19 @@ func (r *Region) follow(ctx context.Context) error {
 		return err
 	}
 	defer reader.Close()
+	end, err := r.registryEnd(ctx, topic)
+	if err != nil {
+		return err
+	}
 	var s catalogue.State
-	adopted := uint64(0)
+	next, adopted := int64(0), uint64(0)
 	for {
-		if err := r.read(ctx, reader, &s, adopted != s.Version); err != nil {
+		// What was superseded before this worker started is never put to work:
+		// that would drop the state of what is in force.
+		if err := r.read(ctx, reader, &s, &next, next >= end && adopted != s.Version); err != nil {
 			return err
 		}
-		if s.Project == nil || adopted == s.Version {
+		if s.Project == nil || adopted == s.Version || next < end {
 			continue
 		}
 		if err := r.adopt(ctx, adoptionOf(s, r.cfg.Region)); err != nil {
@@ -71,9 +52,21 @@ func (r *Region) follow(ctx context.Context) error {
 	}
 }
 
-// read takes the next records of the registry log into the catalogue. While
-// something waits to be adopted it returns after two seconds without any.
-func (r *Region) read(ctx context.Context, reader *kafka.Reader, s *catalogue.State, waiting bool) error {
+// registryEnd is how far the registry log goes at the start.
+func (r *Region) registryEnd(ctx context.Context, topic string) (end int64, err error) {
+	tp := kafka.TopicPartition{Topic: topic}
+	err = r.retrying(ctx, "ask for the end of the registry log", func() error {
+		ends, err := r.cfg.Kafka.EndOffsets(ctx, []kafka.TopicPartition{tp})
+		end = ends[tp].Stable
+		return err
+	})
+	return end, err
+}
+
+// read takes the next records of the registry log into the catalogue, up to
+// next. While something waits to be adopted it returns after two seconds without
+// any.
+func (r *Region) read(ctx context.Context, reader *kafka.Reader, s *catalogue.State, next *int64, waiting bool) error {
 	poll, cancel := ctx, context.CancelFunc(func() {})
 	if waiting {
 		poll, cancel = context.WithTimeout(ctx, 2*time.Second)
@@ -96,6 +89,7 @@ func (r *Region) read(ctx context.Context, reader *kafka.Reader, s *catalogue.St
 				return err
 			}
 		}
+		*next = max(*next, recs.Next)
 	}
 	return nil
 }

@@ -15,8 +15,9 @@ import (
 	"anabranch.dev/anabranch/schemas/wire"
 )
 
-// errStopped: the owner of the shard has ended.
-var errStopped = errors.New("the partition is not being worked on")
+// ErrStopped is the error of Do on a partition that is not worked on: it
+// halted, or its view was replaced.
+var ErrStopped = errors.New("the partition is not being worked on")
 
 // owner is the one goroutine that changes a shard.
 type owner struct {
@@ -32,6 +33,9 @@ type owner struct {
 	receivers map[string]*round.Receiver // by origin
 	asked     map[string]time.Time       // when a full round was last asked for, by origin
 	moved     bool                       // the frontier or a delta offset moved since the last flush
+	parked    bool                       // records of the own log were let go, and it is not read
+	awaited   map[string]awaited         // what was last seen to be missing, by origin
+	folded    atomic.Int64               // own records folded since the start
 	busy      atomic.Int64               // nanoseconds spent folding
 	blocked   atomic.Pointer[string]     // why the partition waits
 }
@@ -44,7 +48,7 @@ func newOwner(p *pipeline, shard *state.Shard) (*owner, error) {
 	return &owner{
 		p: p, shard: shard, reader: reader, source: p.r.own(),
 		work: make(chan kafka.Records, 2), inbox: make(chan func()), done: make(chan struct{}),
-		receivers: map[string]*round.Receiver{}, asked: map[string]time.Time{},
+		receivers: map[string]*round.Receiver{}, asked: map[string]time.Time{}, awaited: map[string]awaited{},
 	}, nil
 }
 
@@ -64,9 +68,16 @@ func (o *owner) run(ctx context.Context) error {
 		case fn := <-o.inbox:
 			fn()
 		case <-flush.C:
+			o.miss(ctx)
 			err = o.flush()
 		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			// Interrupted between two records. What waits in the queue lies
+			// beyond the one it stopped at, and must not be folded.
+			return o.flush()
+		default:
 			return err
 		}
 	}
@@ -87,7 +98,7 @@ func (o *owner) do(ctx context.Context, fn func(*state.Shard) error) error {
 	case o.inbox <- func() { result <- fn(o.shard) }:
 		return <-result
 	case <-o.done:
-		return errStopped
+		return ErrStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -119,6 +130,7 @@ func (o *owner) fold(ctx context.Context, recs *kafka.Records) error {
 		if n++; n > chunk {
 			tx.Advance(o.source, mark)
 			tx.Commit()
+			o.folded.Add(chunk)
 			tx, n = o.shard.Begin(), 1
 		}
 		current = r
@@ -128,7 +140,10 @@ func (o *owner) fold(ctx context.Context, recs *kafka.Records) error {
 		if err != nil {
 			tx.Advance(o.source, mark)
 			tx.Commit()
-			verdict, err = o.retry(ctx, &rec, &ev, err)
+			o.moved = true
+			if verdict, err = o.retry(ctx, &rec, &ev, err); err != nil {
+				return err
+			}
 			tx = o.shard.Begin()
 		}
 		st := stamp.Next(mark.Stamp, r.AppendTime)
@@ -136,7 +151,7 @@ func (o *owner) fold(ctx context.Context, recs *kafka.Records) error {
 			_, err = tx.Event(o.source, &ev, st)
 		}
 		if err != nil {
-			tx.Commit()
+			tx.Abort(err)
 			return err
 		}
 		mark = position.Mark{Next: r.Offset + 1, Stamp: st}
@@ -145,9 +160,11 @@ func (o *owner) fold(ctx context.Context, recs *kafka.Records) error {
 	tx.Advance(o.source, mark)
 	tx.Commit()
 	o.moved = true
+	o.folded.Add(int64(n))
 	id := o.shard.Identity()
 	id.LeaderEpoch = max(id.LeaderEpoch, recs.LeaderEpoch)
 	o.shard.SetIdentity(id)
+	o.resume()
 	return nil
 }
 
@@ -169,8 +186,8 @@ func (o *owner) retry(ctx context.Context, rec *wire.Record, ev *wire.Event, cau
 }
 
 // learn asks the schema registry for a writer's schema until it answers. The
-// partition stands still meanwhile: guessing would make the fold depend on
-// when the registry was up.
+// own log stands still meanwhile: guessing would make the fold depend on when
+// the registry was up. Everything else goes on.
 func (o *owner) learn(ctx context.Context, id int32, offset int64) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		text, err := o.p.r.cfg.Registry.Schema(ctx, int(id))
@@ -192,19 +209,49 @@ func (o *owner) learn(ctx context.Context, id int32, offset int64) error {
 	}
 }
 
-// rest waits and meanwhile answers those who ask the owner for something.
+// rest waits with the own log and meanwhile does everything else: answers those
+// who ask, takes rounds of other regions, and lets no records queue up, so that
+// the one reader of all partitions is not held back by this one.
 func (o *owner) rest(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case fn := <-o.inbox:
 			fn()
+		case recs := <-o.work:
+			if recs.Topic != o.p.topic {
+				err = o.receive(ctx, &recs)
+			} else if !o.parked {
+				o.parked = true
+				o.p.reader.Remove(kafka.TopicPartition{Topic: o.p.topic, Partition: o.shard.Partition()})
+			}
 		case <-timer.C:
-			return nil
+			return o.flush()
 		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// resume reads on where the fold stands, if records were let go meanwhile.
+func (o *owner) resume() {
+	if o.parked {
+		o.parked = false
+		o.p.reader.Add(o.assignment())
+	}
+}
+
+// assignment is the own log from where the fold stands.
+func (o *owner) assignment() kafka.Assignment {
+	id, mark := o.shard.Identity(), o.shard.Mark(o.source)
+	return kafka.Assignment{
+		Topic: o.p.topic, Partition: o.shard.Partition(), Offset: mark.Next, TopicID: o.p.identity.TopicID,
+		LeaderEpoch: id.LeaderEpoch, KnownEpoch: id.LeaderEpoch >= 0 && mark.Next > 0,
 	}
 }
 

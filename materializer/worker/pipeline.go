@@ -18,8 +18,12 @@ import (
 
 // pipeline folds one view instance: one reader, and one owner per partition.
 type pipeline struct {
-	r       *Region
-	key     string // what must be the same for the pipeline to go on
+	r        *Region
+	project  string
+	key      string // what must be the same for the pipeline to go on
+	identity kafka.Identity
+	replaced bool // a partition was folded from another log than there is now
+
 	view    *state.View
 	topic   string            // the own stream topic
 	origins map[string]string // delta topic → origin
@@ -37,18 +41,21 @@ type pipeline struct {
 
 // openPipeline opens the view's state and checks that the logs are the ones
 // that it was folded from.
-func (r *Region) openPipeline(ctx context.Context, key string, view *state.View, holds bool) (*pipeline, error) {
+func (r *Region) openPipeline(ctx context.Context, key string, view *state.View, project *definition.Project, holds bool) (*pipeline, error) {
 	p := &pipeline{
-		r: r, key: key, view: view, topic: view.Prog.Stream.Topic, origins: map[string]string{},
+		r: r, project: project.Name, key: key, view: view, topic: view.Prog.Stream.Topic, origins: map[string]string{},
 		done: make(chan struct{}), halted: map[int32]error{}, targets: map[string]state.Closing{},
 	}
 	if holds {
-		for _, origin := range r.others() {
-			p.origins[definition.DeltaTopic(r.project(), view.Prog.Stream.Name, origin)] = origin
+		for _, origin := range project.Regions {
+			if origin == r.cfg.Region {
+				continue
+			}
+			p.origins[definition.DeltaTopic(project.Name, view.Prog.Stream.Name, origin)] = origin
 		}
 	}
-	identity, err := r.cfg.Kafka.Identity(ctx, p.topic)
-	if err != nil {
+	var err error
+	if p.identity, err = r.cfg.Kafka.Identity(ctx, p.topic); err != nil {
 		return nil, err
 	}
 	for _, shard := range view.Shards {
@@ -58,7 +65,7 @@ func (r *Region) openPipeline(ctx context.Context, key string, view *state.View,
 		}
 		p.owners = append(p.owners, o)
 	}
-	assignments, err := p.assign(ctx, identity)
+	assignments, err := p.assign(ctx, p.identity)
 	if err != nil {
 		return nil, err
 	}
@@ -74,14 +81,12 @@ func (p *pipeline) assign(ctx context.Context, id kafka.Identity) ([]kafka.Assig
 		have := o.shard.Identity()
 		mark := o.shard.Mark(o.source)
 		if err := sameLog(p.topic, int32(i), have, id, mark); err != nil {
+			p.replaced = true
 			p.halt(int32(i), o.broken(err))
 			continue
 		}
 		o.shard.SetIdentity(state.Identity{ClusterID: id.ClusterID, TopicID: id.TopicID.String(), LeaderEpoch: have.LeaderEpoch})
-		list = append(list, kafka.Assignment{
-			Topic: p.topic, Partition: int32(i), Offset: mark.Next, TopicID: id.TopicID,
-			LeaderEpoch: have.LeaderEpoch, KnownEpoch: have.LeaderEpoch >= 0 && mark.Next > 0,
-		})
+		list = append(list, o.assignment())
 	}
 	for topic, origin := range p.origins {
 		starts, err := p.deltaStarts(ctx, topic)
@@ -134,10 +139,10 @@ func (p *pipeline) deltaStarts(ctx context.Context, topic string) ([]int64, erro
 }
 
 // run reads and hands each partition's records to its owner until ctx ends.
-func (p *pipeline) run(ctx context.Context) {
+func (p *pipeline) run(outer context.Context) {
 	defer close(p.done)
 	defer p.reader.Close()
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := errgroup.WithContext(outer)
 	for i, o := range p.owners {
 		group.Go(func() error {
 			if err := o.run(ctx); err != nil && ctx.Err() == nil {
@@ -148,8 +153,10 @@ func (p *pipeline) run(ctx context.Context) {
 	}
 	group.Go(func() error { return p.poll(ctx) })
 	group.Go(func() error { return p.becomeReady(ctx) })
-	if err := group.Wait(); err != nil && ctx.Err() == nil {
-		p.r.cfg.Log.Error("pipeline ended", "view", p.view.Name, "error", err)
+	if err := group.Wait(); err != nil && outer.Err() == nil {
+		for i := range p.owners {
+			p.halt(int32(i), err)
+		}
 	}
 }
 
@@ -177,7 +184,9 @@ func (p *pipeline) halt(partition int32, err error) {
 		err = &HaltError{View: p.view.Name, Partition: partition, Err: err, Next: "restart the worker; if it halts again, see ops/runbooks/halted-partition.md"}
 	}
 	p.mu.Lock()
-	p.halted[partition] = err
+	if p.halted[partition] == nil {
+		p.halted[partition] = err
+	}
 	p.mu.Unlock()
 	p.view.Halt(err)
 	p.r.metrics.halts.Inc()
@@ -190,7 +199,7 @@ func (p *pipeline) stop() {
 	<-p.done
 }
 
-func (p *pipeline) readyNote() string { return "ready/" + p.view.Instance }
+func readyNote(instance string) string { return "ready/" + instance }
 
 // peerPatience is how long a new view waits to hear of a region that says
 // nothing before it serves without it, with an honest age.
@@ -199,7 +208,7 @@ const peerPatience = 15 * time.Second
 // becomeReady lets the view serve once it has folded what the logs of all
 // regions held when it began. A view that was ready before serves at once.
 func (p *pipeline) becomeReady(ctx context.Context) error {
-	noted, err := p.r.cfg.Store.Noted(p.readyNote())
+	noted, err := p.r.cfg.Store.Noted(readyNote(p.view.Instance))
 	if err != nil {
 		return err
 	}
@@ -222,7 +231,7 @@ func (p *pipeline) becomeReady(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
-	if err := p.r.cfg.Store.Note(p.readyNote(), []byte{1}); err != nil {
+	if err := p.r.cfg.Store.Note(readyNote(p.view.Instance), []byte{1}); err != nil {
 		return err
 	}
 	p.view.SetReady()

@@ -29,10 +29,14 @@ func (o *owner) receive(ctx context.Context, recs *kafka.Records) error {
 			continue
 		}
 		if err := o.piece(ctx, receiver, origin, r); err != nil {
-			return &HaltError{
+			halt := &HaltError{
 				View: o.p.view.Name, Partition: o.shard.Partition(), Err: err,
 				Next: "the delta topic holds what this version cannot read: upgrade this region, or delete the topic to have it sent again",
 			}
+			if errors.As(err, new(*replacedError)) {
+				halt.Next = "delete the topic " + recs.Topic + " and this region's data directory to fold the new log from its start"
+			}
+			return halt
 		}
 		if !receiver.Staged() {
 			o.shard.SetDelta(origin, r.Offset+1)
@@ -54,7 +58,11 @@ func (o *owner) piece(ctx context.Context, receiver *round.Receiver, origin stri
 		o.p.r.cfg.Log.Error("piece of a round in a wrong place", "topic", r.Topic, "offset", r.Offset, "origin", head.Source.Origin)
 		return nil
 	}
-	switch receiver.Step(head, r.Value, o.shard.Mark(head.Source).Next) {
+	mark := o.shard.Mark(head.Source)
+	if err := sameHistory(mark, head); err != nil {
+		return err
+	}
+	switch receiver.Step(head, r.Value, mark.Next) {
 	case round.Gap:
 		o.askFull(ctx, head.Source)
 	case round.Apply:
@@ -79,15 +87,39 @@ func (o *owner) absorb(head round.Header, pieces [][]byte) error {
 		rows = append(rows, part...)
 	}
 	tx := o.shard.Begin()
-	defer tx.Commit()
 	for i := range rows {
 		if err := tx.Absorb(rows[i].Key, &rows[i].Part); err != nil {
+			tx.Abort(err)
 			return err
 		}
 	}
 	tx.Advance(head.Source, head.Hi)
+	tx.Commit()
 	o.moved = true
 	return nil
+}
+
+// sameHistory compares a round with what was folded of its log. A stamp is a
+// function of the log up to an offset and grows with it: a round that ends
+// before the mark with a later stamp, or after it with an earlier one, is of
+// another log under the same name.
+func sameHistory(mark position.Mark, head round.Header) error {
+	if mark.Next == 0 || head.Hi.Next <= mark.Next && head.Hi.Stamp <= mark.Stamp || head.Hi.Next >= mark.Next && head.Hi.Stamp >= mark.Stamp {
+		return nil
+	}
+	return &replacedError{head.Source, head.Hi, mark}
+}
+
+// replacedError: the log of another region is not the one that was folded.
+type replacedError struct {
+	source position.Source
+	hi     position.Mark
+	mark   position.Mark
+}
+
+func (e *replacedError) Error() string {
+	return fmt.Sprintf("region %s folded another log than before: it says offset %d has stamp %d, here offset %d had %d",
+		e.source.Origin, e.hi.Next, e.hi.Stamp, e.mark.Next, e.mark.Stamp)
 }
 
 // lostDeltas goes on from the start of what is left of a delta topic; if
@@ -120,9 +152,37 @@ type Repair struct {
 	Next      int64  `json:"next"` // how far the receiver has folded the origin's log
 }
 
-// askFull asks for a full round, at most once in five seconds.
+// awaited is what an origin said that its log holds and that is not here yet.
+type awaited struct {
+	next  int64 // where the own fold of it stands
+	since time.Time
+}
+
+// miss looks for rounds that are overdue. A gap shows only when the next round
+// comes; if the last one before a quiet time was lost, nothing would. So if an
+// origin has said that its log goes further, and nothing has moved for long,
+// the rest is asked for.
+func (o *owner) miss(ctx context.Context) {
+	for _, origin := range o.p.origins {
+		src := position.Source{Origin: origin, Incarnation: 1}
+		c, ok := o.p.r.closings.Latest(o.p.view.Prog.Stream.Name, src)
+		next, p := o.shard.Mark(src).Next, int(o.shard.Partition())
+		if !ok || p >= len(c.Ends) || c.Ends[p] <= next {
+			delete(o.awaited, origin)
+			continue
+		}
+		a, waiting := o.awaited[origin]
+		if !waiting || a.next != next {
+			o.awaited[origin] = awaited{next: next, since: time.Now()}
+		} else if time.Since(a.since) > o.p.r.cfg.RepairAfter {
+			o.askFull(ctx, src)
+		}
+	}
+}
+
+// askFull asks for a full round, at most once in RepairAfter.
 func (o *owner) askFull(ctx context.Context, src position.Source) {
-	if time.Since(o.asked[src.Origin]) < 5*time.Second {
+	if at, ok := o.asked[src.Origin]; ok && time.Since(at) < o.p.r.cfg.RepairAfter {
 		return
 	}
 	o.asked[src.Origin] = time.Now()
@@ -134,8 +194,8 @@ func (o *owner) askFull(ctx context.Context, src position.Source) {
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	topic := definition.RepairsTopic(o.p.r.project())
-	o.p.r.cfg.Log.Warn("gap in rounds: asking for a full one", "origin", src.Origin, "view", o.p.view.Name, "partition", o.shard.Partition())
+	topic := definition.RepairsTopic(o.p.project)
+	o.p.r.cfg.Log.Info("rounds are missing: asking for a full one", "origin", src.Origin, "view", o.p.view.Name, "partition", o.shard.Partition())
 	o.p.r.spawn(func() {
 		if _, err := o.p.r.cfg.Kafka.Produce(ctx, []kafka.Record{{Topic: topic, Value: body}}); err != nil && ctx.Err() == nil {
 			o.p.r.cfg.Log.Error("ask for a full round", "error", err)

@@ -25,22 +25,25 @@ type Status struct {
 
 // ViewStatus describes one view instance.
 type ViewStatus struct {
-	View      string   `json:"view"`
-	Version   int      `json:"version"`
-	Instance  string   `json:"instance"`
-	Ready     bool     `json:"ready"`
-	Held      bool     `json:"held"` // false: residency lets this region only fold and ship it
-	Folded    int64    `json:"folded"`
-	Total     int64    `json:"total"`
-	Events    int64    `json:"events"`
-	Filtered  int64    `json:"filtered"`
-	Repeated  int64    `json:"repeated"`
-	Failed    int64    `json:"failed_expressions"`
-	FoldNanos int64    `json:"fold_nanoseconds"` // time spent folding since the start of the process
-	AgeMillis *int64   `json:"age_ms"`           // worst partition; null while a region has said nothing
-	Frontier  string   `json:"frontier"`
-	Halted    []string `json:"halted,omitempty"`
-	Blocked   []string `json:"blocked,omitempty"`
+	View     string `json:"view"`
+	Version  int    `json:"version"`
+	Instance string `json:"instance"`
+	Ready    bool   `json:"ready"`
+	Held     bool   `json:"held"` // false: residency lets this region only fold and ship it
+	Folded   int64  `json:"folded"`
+	Total    int64  `json:"total"`
+	Events   int64  `json:"events"`
+	Filtered int64  `json:"filtered"`
+	Repeated int64  `json:"repeated"`
+	Failed   int64  `json:"failed_expressions"`
+	// SinceStart is how many own records were folded since the start of the
+	// process, and FoldNanos the time spent on them and on rounds.
+	SinceStart int64    `json:"folded_since_start"`
+	FoldNanos  int64    `json:"fold_nanoseconds"`
+	AgeMillis  *int64   `json:"age_ms"` // worst partition; null while a region has said nothing
+	Frontier   string   `json:"frontier"`
+	Halted     []string `json:"halted,omitempty"`
+	Blocked    []string `json:"blocked,omitempty"`
 }
 
 // StreamStatus counts the verdicts on the region's own log of a stream.
@@ -90,6 +93,7 @@ func (r *Region) viewStatus(live *state.Live, p *pipeline) ViewStatus {
 		v.Events, v.Filtered = v.Events+c.Events, v.Filtered+c.Filtered
 		v.Repeated, v.Failed = v.Repeated+c.Repeated, v.Failed+c.Failed
 		v.FoldNanos += o.busy.Load()
+		v.SinceStart += o.folded.Load()
 		if why := o.blocked.Load(); why != nil {
 			v.Blocked = append(v.Blocked, fmt.Sprintf("partition %d: %s", o.shard.Partition(), *why))
 		}

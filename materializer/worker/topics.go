@@ -43,9 +43,13 @@ const MaxBatchBytes = catalogue.MaxCommandBytes + 1<<16
 // RegistryTopic is the topic of a project's registry log, to be created before
 // anything else.
 func RegistryTopic(project string) kafka.NewTopic {
-	config := forever()
+	return kafka.NewTopic{Name: definition.RegistryTopic(project), Partitions: 1, Config: roomy(forever())}
+}
+
+// roomy lets a topic take batches of MaxBatchBytes.
+func roomy(config map[string]string) map[string]string {
 	config["max.message.bytes"] = strconv.Itoa(MaxBatchBytes)
-	return kafka.NewTopic{Name: definition.RegistryTopic(project), Partitions: 1, Config: config}
+	return config
 }
 
 // EnsureTopic creates one topic if it is missing and checks it otherwise.
@@ -67,7 +71,7 @@ func ProjectTopics(p *definition.Project, region string) []kafka.NewTopic {
 			seen[s.Topic] = true
 			list = append(list,
 				kafka.NewTopic{Name: s.Topic, Partitions: s.Partitions, Config: forever()},
-				kafka.NewTopic{Name: definition.QuarantineTopic(s.Topic), Partitions: s.Partitions, Config: forever()})
+				kafka.NewTopic{Name: definition.QuarantineTopic(s.Topic), Partitions: s.Partitions, Config: roomy(forever())})
 		}
 		for _, origin := range p.Regions {
 			if origin != region {
@@ -91,7 +95,7 @@ func forever() map[string]string {
 func retained(d time.Duration) map[string]string {
 	return map[string]string{
 		"max.message.bytes": strconv.Itoa(MaxBatchBytes),
-		"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime",
+		"cleanup.policy":    "delete", "message.timestamp.type": "LogAppendTime",
 		"retention.ms": fmt.Sprint(d.Milliseconds()),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ const (
 	HeaderPosition = "anabranch-position"
 	HeaderStream   = "anabranch-stream"
 	HeaderAppended = "anabranch-append-time"
+	HeaderCut      = "anabranch-cut" // the value was too large to be copied: its bytes
 )
 
 // warden reads one stream of its own region, judges every record as the folds
@@ -61,32 +63,40 @@ type wardenPart struct {
 // count as late.
 const lateAfter = stamp.Hour
 
+// watch makes the set of wardens that the definitions ask for.
 func (r *Region) watch(ctx context.Context, p *definition.Project, programs map[string]*fold.Program) error {
-	want := map[string]bool{}
+	keys := map[string]string{}
+	for i := range p.Streams {
+		keys[p.Streams[i].Name] = wardenKey(p, &p.Streams[i])
+	}
+	next := map[string]*warden{}
+	for name, w := range r.wardens {
+		if w.key == keys[name] {
+			next[name] = w
+			continue
+		}
+		w.stop()
+	}
+	r.setWardens(maps.Clone(next))
 	for i := range p.Streams {
 		s := &p.Streams[i]
-		key := wardenKey(p, s)
-		want[s.Name] = true
-		if w := r.wardens[s.Name]; w != nil {
-			if w.key == key {
-				continue
-			}
-			w.stop()
-			delete(r.wardens, s.Name)
+		if next[s.Name] != nil {
+			continue
 		}
-		w, err := r.openWarden(ctx, key, p, s, programs)
+		w, err := r.openWarden(ctx, keys[s.Name], p, s, programs)
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", s.Name, err)
 		}
-		r.wardens[s.Name] = w
-	}
-	for name, w := range r.wardens {
-		if !want[name] {
-			w.stop()
-			delete(r.wardens, name)
-		}
+		next[s.Name] = w
+		r.setWardens(maps.Clone(next))
 	}
 	return nil
+}
+
+func (r *Region) setWardens(m map[string]*warden) {
+	r.mu.Lock()
+	r.wardens = m
+	r.mu.Unlock()
 }
 
 // wardenKey changes when the verdicts on a stream's records may change.
@@ -189,11 +199,17 @@ func (w *warden) run(ctx context.Context) {
 func (w *warden) take(ctx context.Context, recs *kafka.Records) error {
 	stats := w.copyStats(recs.Partition)
 	var bad []kafka.Record
+	next := recs.Next
 	for r := range recs.All() {
 		if r.Offset < stats.Next {
 			continue
 		}
 		verdict, ev, err := w.judge(ctx, r)
+		if _, unknown := errors.AsType[*wire.UnknownSchemaError](err); unknown {
+			next = r.Offset
+			w.park(recs, next)
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -210,16 +226,59 @@ func (w *warden) take(ctx context.Context, recs *kafka.Records) error {
 		bad = append(bad, w.copyOf(r, verdict))
 	}
 	if len(bad) > 0 {
-		err := w.r.retrying(ctx, "copy to quarantine", func() error {
-			_, err := w.r.cfg.Kafka.Produce(ctx, bad)
+		if err := w.quarantine(ctx, bad); err != nil {
 			return err
-		})
+		}
+	}
+	stats.Next = max(stats.Next, next)
+	return w.keep(recs.Partition, stats)
+}
+
+// park leaves a partition alone for a second, from the record on whose schema
+// the registry does not answer for; the others go on.
+func (w *warden) park(recs *kafka.Records, next int64) {
+	w.reader.Remove(kafka.TopicPartition{Topic: recs.Topic, Partition: recs.Partition})
+	w.later(kafka.Assignment{Topic: recs.Topic, Partition: recs.Partition, Offset: next})
+}
+
+func (w *warden) later(a kafka.Assignment) {
+	time.AfterFunc(time.Second, func() { w.reader.Add(a) })
+}
+
+// quarantine has copies acknowledged. One that the topic refuses as it is, being
+// too large with its reason beside it, goes without its value: that is still in
+// the stream.
+func (w *warden) quarantine(ctx context.Context, bad []kafka.Record) error {
+	err := w.produce(ctx, bad)
+	if !refused(err) {
+		return err
+	}
+	for i := range bad {
+		one := bad[i : i+1]
+		if err = w.produce(ctx, one); refused(err) {
+			size := strconv.Itoa(len(one[0].Value))
+			one[0].Headers = append(one[0].Headers, kafka.Header{Key: HeaderCut, Value: []byte(size)})
+			one[0].Value = nil
+			err = w.produce(ctx, one)
+		}
 		if err != nil {
 			return err
 		}
 	}
-	stats.Next = max(stats.Next, recs.Next)
-	return w.keep(recs.Partition, stats)
+	return nil
+}
+
+// refused reports whether a record was definitely not written.
+func refused(err error) bool {
+	produce, ok := errors.AsType[*kafka.ProduceError](err)
+	return ok && !produce.Unknown
+}
+
+func (w *warden) produce(ctx context.Context, records []kafka.Record) error {
+	return w.r.retrying(ctx, "copy to quarantine", func() error {
+		_, err := w.r.cfg.Kafka.Produce(ctx, records)
+		return err
+	})
 }
 
 func (w *warden) copyStats(partition int32) StreamStats {
@@ -245,7 +304,8 @@ func (w *warden) keep(partition int32, stats StreamStats) error {
 	return w.r.cfg.Store.Note(w.note(partition), b)
 }
 
-// judge is the verdict of the stream, then of every view on it.
+// judge is the verdict of the stream, then of every view on it. The error is a
+// wire.UnknownSchemaError while the registry does not answer for the schema.
 func (w *warden) judge(ctx context.Context, r *kafka.Record) (wire.Verdict, *wire.Event, error) {
 	part := w.parts[r.Partition]
 	rec := wire.Record{
@@ -254,15 +314,17 @@ func (w *warden) judge(ctx context.Context, r *kafka.Record) (wire.Verdict, *wir
 	}
 	ev := &wire.Event{}
 	verdict, err := part.reader.Read(&rec, ev)
-	for err != nil {
-		var unknown *wire.UnknownSchemaError
-		if !errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*wire.UnknownSchemaError](err); ok {
+		text, cause := w.r.cfg.Registry.Schema(ctx, int(unknown.ID))
+		if cause != nil {
 			return verdict, nil, err
 		}
-		if err = w.learn(ctx, part, unknown.ID); err != nil {
-			return verdict, nil, err
+		if err = part.reader.AddSchema(unknown.ID, text); err == nil {
+			verdict, err = part.reader.Read(&rec, ev)
 		}
-		verdict, err = part.reader.Read(&rec, ev)
+	}
+	if err != nil {
+		return verdict, nil, err
 	}
 	for _, m := range part.checks {
 		if verdict.OK() {
@@ -270,18 +332,6 @@ func (w *warden) judge(ctx context.Context, r *kafka.Record) (wire.Verdict, *wir
 		}
 	}
 	return verdict, ev, nil
-}
-
-func (w *warden) learn(ctx context.Context, part *wardenPart, id int32) error {
-	for {
-		text, err := w.r.cfg.Registry.Schema(ctx, int(id))
-		if err == nil {
-			return part.reader.AddSchema(id, text)
-		}
-		if err := pause(ctx, time.Second); err != nil {
-			return err
-		}
-	}
 }
 
 // copyOf is what the quarantine keeps of a record.
