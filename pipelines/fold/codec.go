@@ -75,80 +75,38 @@ func (p *Program) Base(g int, part *Part, q *Pane) merge.Order {
 // Decode reads a row that Append wrote. It keeps no reference to b. An error
 // names the offset.
 func (p *Program) Decode(b []byte) (*Row, error) {
-	d := decoder{p: p, b: b}
 	if len(b) == 0 || b[0] != rowVersion {
 		return nil, fmt.Errorf("row: not version %d", rowVersion)
 	}
-	d.at = 1
+	d := decoder{Cursor: value.NewCursor(b, 1), p: p}
 	r := &Row{}
-	count := d.count(maxParts)
-	for range count {
+	for range d.Count(maxParts) {
 		part := d.part()
-		if n := len(r.Parts); d.err == nil && n > 0 && r.Parts[n-1].Source.Compare(part.Source) >= 0 {
-			d.fail("parts out of order")
+		if n := len(r.Parts); n > 0 && r.Parts[n-1].Source.Compare(part.Source) >= 0 {
+			d.Fail("parts out of order")
 		}
-		if d.err != nil {
+		if d.Err() != nil {
 			break
 		}
 		r.Parts = append(r.Parts, part)
 	}
-	if d.err == nil && d.at != len(b) {
-		d.fail("bytes too many")
-	}
-	if d.err != nil {
-		return nil, fmt.Errorf("row: %w", d.err)
+	d.End()
+	if d.Err() != nil {
+		return nil, fmt.Errorf("row: %w", d.Err())
 	}
 	return r, nil
 }
 
 type decoder struct {
-	p   *Program
-	b   []byte
-	at  int
-	err error
-}
-
-func (d *decoder) fail(why string) {
-	if d.err == nil {
-		d.err = fmt.Errorf("at %d: %s", d.at, why)
-	}
-}
-
-func (d *decoder) uvarint() uint64 {
-	if d.err != nil {
-		return 0
-	}
-	u, n, err := value.Uvarint(d.b[d.at:])
-	if err != nil {
-		d.fail(err.Error())
-		return 0
-	}
-	d.at += n
-	return u
-}
-
-func (d *decoder) varint() int64 {
-	u := d.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
-}
-
-func (d *decoder) count(limit uint64) int {
-	u := d.uvarint()
-	if u > limit || u > uint64(len(d.b)-d.at) {
-		d.fail("count out of range")
-		return 0
-	}
-	return int(u)
+	*value.Cursor
+	p *Program
 }
 
 func (d *decoder) part() Part {
-	n := d.count(1 << 10)
-	origin := string(d.b[d.at : d.at+n])
-	d.at += n
-	part := d.p.NewPart(position.Source{Origin: origin, Incarnation: uint32(d.uvarint())})
-	part.Newest = stamp.Micros(d.varint())
-	part.Life.Seq = int64(d.uvarint()) - 1
-	part.Life.Stamp = stamp.Stamp(d.uvarint())
+	part := d.p.NewPart(position.Source{Origin: d.Text(), Incarnation: uint32(d.Uvarint())})
+	part.Newest = stamp.Micros(d.Varint())
+	part.Life.Seq = int64(d.Uvarint()) - 1
+	part.Life.Stamp = stamp.Stamp(d.Uvarint())
 	d.states(0, &part, &part.Life)
 	for g := 1; g < len(d.p.groups); g++ {
 		part.Groups[g-1] = d.panes(g, &part)
@@ -157,21 +115,21 @@ func (d *decoder) part() Part {
 }
 
 func (d *decoder) panes(g int, part *Part) []Pane {
-	count := d.count(maxPanes)
+	count := d.Count(maxPanes)
 	if count == 0 {
 		return nil
 	}
 	panes := make([]Pane, 0, count)
 	prev := int64(0)
-	for i := 0; i < count && d.err == nil; i++ {
-		gap := d.varint()
+	for i := 0; i < count && d.Err() == nil; i++ {
+		gap := d.Varint()
 		if i > 0 && gap <= 0 {
-			d.fail("panes out of order")
+			d.Fail("panes out of order")
 		}
 		prev += gap
 		q := Pane{Epoch: prev, States: d.p.NewStates(g)}
-		q.Seq = part.Life.Seq - int64(d.uvarint())
-		q.Stamp = part.Life.Stamp - stamp.Stamp(d.uvarint())
+		q.Seq = part.Life.Seq - int64(d.Uvarint())
+		q.Stamp = part.Life.Stamp - stamp.Stamp(d.Uvarint())
 		d.states(g, part, &q)
 		panes = append(panes, q)
 	}
@@ -179,16 +137,13 @@ func (d *decoder) panes(g int, part *Part) []Pane {
 }
 
 func (d *decoder) states(g int, part *Part, q *Pane) {
-	if d.err != nil {
-		return
-	}
 	base := d.p.Base(g, part, q)
 	for i, s := range q.States {
-		n, err := s.Decode(d.b[d.at:], base)
+		n, err := s.Decode(d.Rest(), base)
 		if err != nil {
-			d.fail(fmt.Sprintf("slot %d of group %d: %v", i, g, err))
+			d.Fail(fmt.Sprintf("slot %d of group %d: %v", i, g, err))
 			return
 		}
-		d.at += n
+		d.Skip(n)
 	}
 }

@@ -1,8 +1,11 @@
 package round
 
 import (
+	"fmt"
+
 	"anabranch.dev/anabranch/pipelines/fold"
 	"anabranch.dev/anabranch/schemas/stamp"
+	"anabranch.dev/anabranch/schemas/value"
 )
 
 // Row is what a piece says of one key.
@@ -20,162 +23,148 @@ const (
 // Decode reads the rows of a piece whose header was read from b[:at]. It keeps
 // no reference to b.
 func Decode(prog *fold.Program, head Header, b []byte, at int) ([]Row, error) {
-	d := &decoder{b: b, at: at}
-	count := d.limited(maxRows)
-	if d.err == nil && count > uint64(len(b)) {
-		d.fail("more rows than bytes")
-	}
-	keys, newest := d.column(), d.column()
-	groups := make([]groupDecoder, prog.Groups())
-	for g := range groups {
-		if g > 0 {
-			groups[g].counts, groups[g].epochs = d.column(), d.column()
-		}
-		groups[g].seqs, groups[g].stamps = d.column(), d.column()
-		groups[g].slots = make([]*decoder, prog.GroupSlots(g))
-		for i := range groups[g].slots {
-			groups[g].slots[i] = d.column()
-		}
-	}
-	if d.err == nil && d.at != len(b) {
-		d.fail("bytes too many")
+	c := value.NewCursor(b, at)
+	count := c.Count(maxRows)
+	d := newBody(prog, head, c)
+	c.End()
+	if c.Err() != nil {
+		return nil, fmt.Errorf("piece: %w", c.Err())
 	}
 	rows := make([]Row, 0, min(count, 1<<12))
 	var prev []byte
-	var last stamp.Micros
-	for i := uint64(0); i < count && d.err == nil; i++ {
-		row := Row{Key: keys.key(prev, i > 0), Part: prog.NewPart(head.Source)}
-		prev = row.Key
-		last += newest.time()
-		row.Part.Newest = last
-		groups[0].pane(prog, 0, &row.Part, &row.Part.Life, head)
-		for g := 1; g < len(groups) && firstError(keys, newest, &groups[0]) == nil; g++ {
-			groups[g].panes(prog, g, &row.Part, head)
+	for i := range count {
+		row := Row{Key: d.key(prev, i > 0), Part: prog.NewPart(head.Source)}
+		d.part(&row.Part)
+		if err := d.err(); err != nil {
+			return nil, fmt.Errorf("piece: row %d: %w", i, err)
 		}
-		rows = append(rows, row)
-		d.err = firstError(keys, newest, groupList(groups)...)
+		rows, prev = append(rows, row), row.Key
 	}
-	if d.err != nil {
-		return nil, d.err
+	for _, col := range d.all {
+		col.End()
 	}
-	return rows, finished(keys, newest, groups)
+	if err := d.err(); err != nil {
+		return nil, fmt.Errorf("piece: %w", err)
+	}
+	return rows, nil
 }
 
-// column reads a length and gives a decoder of that many bytes.
-func (d *decoder) column() *decoder { return &decoder{b: d.bytes()} }
+// body is the columns of a piece.
+type body struct {
+	prog         *fold.Program
+	head         Header
+	keys, newest *value.Cursor
+	groups       []groupBody
+	all          []*value.Cursor
+	last         stamp.Micros // the newest event of the row before
+}
+
+type groupBody struct {
+	counts, epochs, seqs, stamps *value.Cursor
+	slots                        []*value.Cursor
+}
+
+func newBody(prog *fold.Program, head Header, c *value.Cursor) *body {
+	d := &body{prog: prog, head: head, groups: make([]groupBody, prog.Groups())}
+	column := func() *value.Cursor {
+		col := value.NewCursor(c.Bytes(), 0)
+		d.all = append(d.all, col)
+		return col
+	}
+	d.keys, d.newest = column(), column()
+	for g := range d.groups {
+		q := &d.groups[g]
+		if g > 0 {
+			q.counts, q.epochs = column(), column()
+		}
+		q.seqs, q.stamps = column(), column()
+		for range prog.GroupSlots(g) {
+			q.slots = append(q.slots, column())
+		}
+	}
+	return d
+}
+
+// err is the first error of any column.
+func (d *body) err() error {
+	for _, col := range d.all {
+		if col.Err() != nil {
+			return col.Err()
+		}
+	}
+	return nil
+}
 
 // key reads a key that shares a prefix with the one before; keys ascend.
-func (d *decoder) key(prev []byte, ascending bool) []byte {
-	shared := d.limited(uint64(len(prev)))
-	suffix := d.bytes()
-	key := append(append(make([]byte, 0, int(shared)+len(suffix)), prev[:shared]...), suffix...)
-	if ascending && d.err == nil && string(key) <= string(prev) {
-		d.fail("keys out of order")
+func (d *body) key(prev []byte, ascending bool) []byte {
+	shared := int(d.keys.Limited(uint64(len(prev))))
+	suffix := d.keys.Bytes()
+	key := append(append(make([]byte, 0, shared+len(suffix)), prev[:shared]...), suffix...)
+	if ascending && string(key) <= string(prev) {
+		d.keys.Fail("keys out of order")
 	}
 	return key
 }
 
-func (d *decoder) time() stamp.Micros {
-	if d.err != nil || d.at >= len(d.b) || int(d.b[d.at]) >= len(timeUnits) {
-		d.fail("bad time unit")
-		return 0
+func (d *body) part(part *fold.Part) {
+	d.last += readTime(d.newest)
+	part.Newest = d.last
+	d.pane(0, part, &part.Life)
+	for g := 1; g < len(d.groups); g++ {
+		d.panes(g, part)
 	}
-	unit := timeUnits[d.b[d.at]]
-	d.at++
-	n := stamp.Micros(d.varint())
-	if n > stamp.MaxMicros/unit || n < -stamp.MaxMicros/unit {
-		d.fail("time out of range")
-		return 0
-	}
-	return n * unit
 }
 
-type groupDecoder struct {
-	counts, epochs, seqs, stamps *decoder
-	slots                        []*decoder
-}
-
-func (q *groupDecoder) panes(prog *fold.Program, g int, part *fold.Part, head Header) {
-	n := q.counts.limited(maxPanes)
-	prev := stamp.Epoch(part.Newest, prog.GroupWidth(g))
-	for i := uint64(0); i < n && q.err() == nil; i++ {
-		gap := q.epochs.varint()
+func (d *body) panes(g int, part *fold.Part) {
+	q := &d.groups[g]
+	epoch := stamp.Epoch(part.Newest, d.prog.GroupWidth(g))
+	n := q.counts.Limited(maxPanes)
+	for i := uint64(0); i < n && q.epochs.Err() == nil && q.seqs.Err() == nil; i++ {
+		gap := q.epochs.Varint()
 		if i > 0 && gap <= 0 {
-			q.epochs.fail("panes out of order")
+			q.epochs.Fail("panes out of order")
 		}
-		prev += gap
-		pane := fold.Pane{Epoch: prev}
-		q.pane(prog, g, part, &pane, head)
+		epoch += gap
+		pane := fold.Pane{Epoch: epoch, States: d.prog.NewStates(g)}
+		d.pane(g, part, &pane)
 		part.Groups[g-1] = append(part.Groups[g-1], pane)
 	}
 }
 
-func (q *groupDecoder) pane(prog *fold.Program, g int, part *fold.Part, pane *fold.Pane, head Header) {
-	pane.Seq = head.Hi.Next - int64(q.seqs.limited(uint64(head.Hi.Next)))
-	gap := int64(q.stamps.limited(uint64(head.Hi.Stamp.Millis())))
-	logical := q.stamps.limited(1<<stamp.LogicalBits - 1)
-	pane.Stamp = stamp.Stamp(head.Hi.Stamp.Millis()-gap)<<stamp.LogicalBits | stamp.Stamp(logical)
-	if pane.States == nil || g > 0 {
-		pane.States = prog.NewStates(g)
-	}
-	base := prog.Base(g, part, pane)
+// pane reads seq, stamp and states of a pane that has its epoch and empty
+// states.
+func (d *body) pane(g int, part *fold.Part, pane *fold.Pane) {
+	q, hi := &d.groups[g], d.head.Hi
+	pane.Seq = hi.Next - int64(q.seqs.Limited(uint64(hi.Next)))
+	millis := hi.Stamp.Millis() - int64(q.stamps.Limited(uint64(hi.Stamp.Millis())))
+	pane.Stamp = stamp.Stamp(millis)<<stamp.LogicalBits | stamp.Stamp(q.stamps.Limited(1<<stamp.LogicalBits-1))
+	base := d.prog.Base(g, part, pane)
 	for i, col := range q.slots {
-		if q.err() != nil {
-			return
-		}
-		n, err := pane.States[i].Decode(col.b[col.at:], base)
+		n, err := pane.States[i].Decode(col.Rest(), base)
 		if err != nil {
-			col.fail(err.Error())
+			col.Fail(err.Error())
 			return
 		}
-		col.at += n
+		col.Skip(n)
 	}
 }
 
-func (q *groupDecoder) err() error {
-	for _, d := range append([]*decoder{q.counts, q.epochs, q.seqs, q.stamps}, q.slots...) {
-		if d != nil && d.err != nil {
-			return d.err
-		}
+// readTime reads what appendTime wrote.
+func readTime(c *value.Cursor) stamp.Micros {
+	i := c.Byte()
+	if int(i) >= len(timeUnits) {
+		c.Fail("bad time unit")
+		return 0
 	}
-	return nil
-}
-
-func groupList(groups []groupDecoder) []*groupDecoder {
-	list := make([]*groupDecoder, len(groups))
-	for i := range groups {
-		list[i] = &groups[i]
+	n := stamp.Micros(c.Varint())
+	unit := timeUnits[i]
+	if n > stamp.MaxMicros/unit || n < -stamp.MaxMicros/unit {
+		c.Fail("time out of range")
+		return 0
 	}
-	return list
-}
-
-func firstError(keys, newest *decoder, groups ...*groupDecoder) error {
-	if keys.err != nil {
-		return keys.err
+	gap := n * unit
+	if i > 0 && gap%timeUnits[i-1] == 0 {
+		c.Fail("a larger unit divides the time")
 	}
-	if newest.err != nil {
-		return newest.err
-	}
-	for _, q := range groups {
-		if err := q.err(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// finished reports whether every column was read to its end.
-func finished(keys, newest *decoder, groups []groupDecoder) error {
-	all := []*decoder{keys, newest}
-	for g := range groups {
-		all = append(all, groups[g].counts, groups[g].epochs, groups[g].seqs, groups[g].stamps)
-		all = append(all, groups[g].slots...)
-	}
-	for _, d := range all {
-		if d != nil && d.at != len(d.b) {
-			d.fail("column holds bytes too many")
-			return d.err
-		}
-	}
-	return nil
+	return gap
 }

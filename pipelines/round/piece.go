@@ -50,20 +50,20 @@ func DecodeHeader(b []byte) (Header, int, error) {
 	if len(b) == 0 || b[0] != pieceVersion {
 		return Header{}, 0, fmt.Errorf("piece: not version %d", pieceVersion)
 	}
-	d := decoder{b: b, at: 1}
-	h := Header{View: d.string(), Instance: d.string(), Source: position.Source{Origin: d.string(), Incarnation: uint32(d.limited(1 << 31))}}
-	h.Partition = int32(d.limited(1 << 30))
-	h.Catalogue, h.Epoch, h.Round = d.uvarint(), d.uvarint(), d.uvarint()
-	h.Piece, h.Pieces = int(d.limited(maxPieces)), int(d.limited(maxPieces))
-	h.Lo = position.Mark{Next: int64(d.limited(1 << 62)), Stamp: stamp.Stamp(d.uvarint())}
-	h.Hi = position.Mark{Next: int64(d.limited(1 << 62)), Stamp: stamp.Stamp(d.uvarint())}
-	if d.err == nil && (h.Piece >= h.Pieces || h.Lo.Next > h.Hi.Next) {
-		d.fail("piece or marks out of range")
+	d := value.NewCursor(b, 1)
+	h := Header{View: d.Text(), Instance: d.Text(), Source: position.Source{Origin: d.Text(), Incarnation: uint32(d.Limited(1 << 31))}}
+	h.Partition = int32(d.Limited(1 << 30))
+	h.Catalogue, h.Epoch, h.Round = d.Uvarint(), d.Uvarint(), d.Uvarint()
+	h.Piece, h.Pieces = int(d.Limited(maxPieces)), int(d.Limited(maxPieces))
+	h.Lo = position.Mark{Next: int64(d.Limited(1 << 62)), Stamp: stamp.Stamp(d.Uvarint())}
+	h.Hi = position.Mark{Next: int64(d.Limited(1 << 62)), Stamp: stamp.Stamp(d.Uvarint())}
+	if d.Err() == nil && (h.Piece >= h.Pieces || h.Lo.Next > h.Hi.Next) {
+		d.Fail("piece or marks out of range")
 	}
-	if d.err != nil {
-		return Header{}, 0, fmt.Errorf("piece: %w", d.err)
+	if d.Err() != nil {
+		return Header{}, 0, fmt.Errorf("piece: %w", d.Err())
 	}
-	return h, d.at, nil
+	return h, d.At(), nil
 }
 
 func appendString(dst []byte, s string) []byte {
@@ -73,55 +73,3 @@ func appendString(dst []byte, s string) []byte {
 func appendBytes(dst, b []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
-
-// decoder walks bytes and remembers the first error.
-type decoder struct {
-	b   []byte
-	at  int
-	err error
-}
-
-func (d *decoder) fail(why string) {
-	if d.err == nil {
-		d.err = fmt.Errorf("at %d: %s", d.at, why)
-	}
-}
-
-func (d *decoder) uvarint() uint64 {
-	if d.err != nil {
-		return 0
-	}
-	u, n, err := value.Uvarint(d.b[d.at:])
-	if err != nil {
-		d.fail(err.Error())
-		return 0
-	}
-	d.at += n
-	return u
-}
-
-func (d *decoder) varint() int64 {
-	u := d.uvarint()
-	return int64(u>>1) ^ -int64(u&1)
-}
-
-func (d *decoder) limited(limit uint64) uint64 {
-	u := d.uvarint()
-	if u > limit {
-		d.fail("number out of range")
-		return 0
-	}
-	return u
-}
-
-func (d *decoder) bytes() []byte {
-	n := d.uvarint()
-	if d.err != nil || n > uint64(len(d.b)-d.at) {
-		d.fail("torn")
-		return nil
-	}
-	d.at += int(n)
-	return d.b[d.at-int(n) : d.at]
-}
-
-func (d *decoder) string() string { return string(d.bytes()) }

@@ -84,6 +84,9 @@ func (f Frontier) Logs() []Log {
 
 const frontierVersion = 1
 
+// maxLogs bounds the logs of a frontier that is read.
+const maxLogs = 1 << 24
+
 // Append appends f's canonical bytes (FORMAT.md §3.1).
 func (f Frontier) Append(dst []byte) []byte {
 	logs := f.Logs()
@@ -115,26 +118,38 @@ func DecodeFrontier(b []byte) (Frontier, int, error) {
 	if len(b) == 0 || b[0] != frontierVersion {
 		return nil, 0, fmt.Errorf("frontier: not version %d", frontierVersion)
 	}
-	r := reader{b: b, at: 1}
-	count := r.uvarint()
-	if count > uint64(len(b)) {
-		return nil, 0, fmt.Errorf("frontier at %d: count %d is beyond the input", r.at, count)
-	}
+	r := value.NewCursor(b, 1)
+	count := r.Count(maxLogs)
 	f := make(Frontier, count)
 	var prev Log
 	for range count {
-		l := Log{Stream: r.name(prev.Stream), Source: Source{Origin: r.name(prev.Origin), Incarnation: uint32(r.limited(1 << 31))}}
-		l.Partition = int32(r.limited(1 << 30))
-		m := Mark{Next: int64(r.limited(1 << 62)), Stamp: stamp.Stamp(r.uvarint())}
-		if r.err == nil && prev.Compare(l) >= 0 {
-			r.fail("logs out of order")
+		l := Log{Stream: readName(r, prev.Stream), Source: Source{Origin: readName(r, prev.Origin), Incarnation: uint32(r.Limited(1 << 31))}}
+		l.Partition = int32(r.Limited(1 << 30))
+		m := Mark{Next: int64(r.Limited(1 << 62)), Stamp: stamp.Stamp(r.Uvarint())}
+		if r.Err() == nil && prev.Compare(l) >= 0 {
+			r.Fail("logs out of order")
 		}
-		if r.err != nil {
-			return nil, 0, fmt.Errorf("frontier: %w", r.err)
+		if r.Err() != nil {
+			break
 		}
 		f[l], prev = m, l
 	}
-	return f, r.at, r.err
+	if r.Err() != nil {
+		return nil, 0, fmt.Errorf("frontier: %w", r.Err())
+	}
+	return f, r.At(), nil
+}
+
+// readName reads what appendName wrote.
+func readName(r *value.Cursor, prev string) string {
+	s := r.Text()
+	if s == "" {
+		return prev
+	}
+	if s == prev {
+		r.Fail("name repeated in full")
+	}
+	return s
 }
 
 // Text prints f on one line, URL-safe, to be given back to ParseFrontier.
@@ -193,60 +208,4 @@ func ParsePosition(s string) (Position, error) {
 	}
 	log := Log{Stream: parts[1], Source: Source{origin, uint32(incarnation)}, Partition: int32(partition)}
 	return Position{Log: log, Offset: int64(offset)}, nil
-}
-
-// reader walks canonical bytes and remembers the first error.
-type reader struct {
-	b   []byte
-	at  int
-	err error
-}
-
-func (r *reader) fail(why string) {
-	if r.err == nil {
-		r.err = fmt.Errorf("at %d: %s", r.at, why)
-	}
-}
-
-func (r *reader) uvarint() uint64 {
-	if r.err != nil {
-		return 0
-	}
-	u, n, err := value.Uvarint(r.b[r.at:])
-	if err != nil {
-		r.fail("bad varint")
-		return 0
-	}
-	r.at += n
-	return u
-}
-
-func (r *reader) limited(limit uint64) uint64 {
-	u := r.uvarint()
-	if u > limit {
-		r.fail("number out of range")
-		return 0
-	}
-	return u
-}
-
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
-	if r.err != nil || n > uint64(len(r.b)-r.at) {
-		r.fail("torn")
-		return nil
-	}
-	r.at += int(n)
-	return r.b[r.at-int(n) : r.at]
-}
-
-func (r *reader) name(prev string) string {
-	s := string(r.bytes())
-	if s == "" {
-		return prev
-	}
-	if s == prev {
-		r.fail("name repeated in full")
-	}
-	return s
 }

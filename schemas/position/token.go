@@ -85,30 +85,22 @@ func parse(s string) (Token, []byte, error) {
 	if err != nil || !strings.HasPrefix(s, "t") || len(b) < tagBytes+3 || b[0] != tokenVersion {
 		return Token{}, nil, fmt.Errorf("token: want the text that an answer carried, t…")
 	}
-	r := reader{b: b[:len(b)-tagBytes], at: 1}
-	var t Token
-	at, n, err := value.Varint(r.b[1:])
-	if err != nil {
-		return Token{}, nil, fmt.Errorf("token: %w", err)
-	}
-	t.Time, r.at = stamp.Micros(at), 1+n
-	for range r.limited(maxParts) {
-		p := Part{View: string(r.bytes()), Version: int(r.limited(1 << 31))}
-		if r.err != nil {
+	r := value.NewCursor(b[:len(b)-tagBytes], 1)
+	t := Token{Time: stamp.Micros(r.Varint())}
+	for range r.Count(maxParts) {
+		p := Part{View: r.Text(), Version: int(r.Limited(1 << 31))}
+		f, n, err := DecodeFrontier(r.Rest())
+		if err != nil {
+			r.Fail(err.Error())
 			break
 		}
-		f, n, err := DecodeFrontier(r.b[r.at:])
-		if err != nil {
-			return Token{}, nil, fmt.Errorf("token: %w", err)
-		}
-		p.Frontier, r.at = f, r.at+n
+		r.Skip(n)
+		p.Frontier = f
 		t.Parts = append(t.Parts, p)
 	}
-	if r.err == nil && r.at != len(r.b) {
-		r.fail("bytes too many")
-	}
-	if r.err != nil {
-		return Token{}, nil, fmt.Errorf("token: %w", r.err)
+	r.End()
+	if r.Err() != nil {
+		return Token{}, nil, fmt.Errorf("token: %w", r.Err())
 	}
 	return t, b, nil
 }
