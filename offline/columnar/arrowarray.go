@@ -54,7 +54,9 @@ func appendDictionary(v *Vector, a *array.Dictionary, i, j int) error {
 	return nil
 }
 
+// appendList copies the items of each list. Lists may not share items, or a few of them could mean billions.
 func appendList(v *Vector, a array.ListLike, i, j int) error {
+	left := int64(a.ListValues().Len())
 	for ; i < j; i++ {
 		if a.IsNull(i) {
 			v.AppendNull()
@@ -64,8 +66,8 @@ func appendList(v *Vector, a array.ListLike, i, j int) error {
 		if from < 0 || from > to || to > int64(a.ListValues().Len()) {
 			return fmt.Errorf("list %d lies outside of its items", i+1)
 		}
-		if int64(v.Elem.Len())+to-from > maxArrowRows {
-			return fmt.Errorf("lists of over %d items", maxArrowRows)
+		if left -= to - from; left < 0 {
+			return fmt.Errorf("lists share their items")
 		}
 		if err := appendArrow(v.Elem, a.ListValues(), int(from), int(to)); err != nil {
 			return err

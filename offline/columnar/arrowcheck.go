@@ -59,7 +59,7 @@ func (t table) place(n int) (int, error) {
 		return 0, errFlatbuffer
 	}
 	slot := v + 4 + 2*n
-	if slot+2 > v+int(binary.LittleEndian.Uint16(t.buf[v:])) {
+	if slot >= v+int(binary.LittleEndian.Uint16(t.buf[v:])) {
 		return 0, nil
 	}
 	if slot > len(t.buf)-2 {
@@ -186,11 +186,18 @@ func checkBody(meta, body []byte) error {
 }
 
 func checkBatch(batch table, body []byte) error {
-	if n, err := batch.number(batchLength); err != nil || n < 0 || n > maxArrowRows {
-		return fmt.Errorf("batch of %d rows: want at most %d", n, maxArrowRows)
+	most := min(maxArrowRows, 1<<20+4096*int64(len(body)))
+	if n, err := batch.number(batchLength); err != nil || n < 0 || n > most {
+		return fmt.Errorf("batch of %d rows in %d bytes", n, len(body))
 	}
-	if _, _, err := batch.vector(batchNodes, 16); err != nil {
+	first, count, err := batch.vector(batchNodes, 16)
+	if err != nil {
 		return err
+	}
+	for at := first; at < first+16*count; at += 16 {
+		if n := binary.LittleEndian.Uint64(batch.buf[at:]); n > uint64(most) {
+			return fmt.Errorf("column of %d items in %d bytes", n, len(body))
+		}
 	}
 	if _, _, err := batch.vector(batchCounts, 8); err != nil {
 		return err

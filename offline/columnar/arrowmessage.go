@@ -15,7 +15,7 @@ import (
 const (
 	maxArrowMetadata = 64 << 20
 	maxArrowBody     = 8 << 30
-	maxArrowRows     = 1 << 27 // of a record batch, and items of one list column in it
+	maxArrowRows     = 1 << 27 // of a record batch, and items of a list column in it
 )
 
 // messages reads IPC messages and looks at each before the library does, which trusts their lengths. Memory grows with the
@@ -23,6 +23,35 @@ const (
 type messages struct {
 	in      io.Reader
 	current *ipc.Message
+	memory  allowance
+}
+
+func (m *messages) reader() (*ipc.Reader, error) {
+	return ipc.NewReaderFromMessageReader(m, ipc.WithAllocator(&m.memory))
+}
+
+// allowance allocates for one message no more than its body can mean. The library reads past the end of the lists of
+// buffers that a message has too few of, so what it finds there must not be believed either.
+type allowance struct {
+	memory.GoAllocator
+	left int64
+}
+
+func (a *allowance) Allocate(size int) []byte {
+	a.spend(size)
+	return a.GoAllocator.Allocate(size)
+}
+
+func (a *allowance) Reallocate(size int, b []byte) []byte {
+	a.spend(size)
+	return a.GoAllocator.Reallocate(size, b)
+}
+
+// spend panics, which is how the library wants to hear of it: it recovers.
+func (a *allowance) spend(size int) {
+	if a.left -= int64(size); size < 0 || a.left < 0 {
+		panic(fmt.Sprintf("message announces %d bytes more than it can hold", size))
+	}
 }
 
 func (m *messages) Retain() {}
@@ -56,6 +85,7 @@ func (m *messages) Message() (*ipc.Message, error) {
 	if err := checkBody(meta, body); err != nil {
 		return nil, fmt.Errorf("message body: %w", err)
 	}
+	m.memory.left = min(maxArrowBody, 64<<20+4096*int64(len(body)))
 	m.current = ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body))
 	return m.current, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 )
 
 // ArrowReader reads the record batches of an Arrow IPC stream or file.
@@ -20,7 +19,7 @@ type ArrowReader struct {
 // ReadArrow reads the schema of an IPC stream; record batches are read by Next. Every column must have a type of ours.
 func ReadArrow(r io.Reader) (ar *ArrowReader, err error) {
 	defer guard(&err)
-	in, err := ipc.NewReaderFromMessageReader(&messages{in: r})
+	in, err := (&messages{in: r}).reader()
 	if err != nil {
 		return nil, fmt.Errorf("read arrow: %w", err)
 	}

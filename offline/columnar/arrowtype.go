@@ -74,7 +74,9 @@ func fromArrow(dt arrow.DataType) (t value.Type, local bool, err error) {
 			return value.Type{Kind: value.Decimal, Scale: dt.Scale}, false, nil
 		}
 	case *arrow.DictionaryType:
-		return fromArrow(dt.ValueType)
+		if t, local, err = fromArrow(dt.ValueType); err != nil || t.Scalar() {
+			return t, local, err
+		}
 	case arrow.ExtensionType:
 		return fromArrow(dt.StorageType())
 	case arrow.ListLikeType:
@@ -112,7 +114,7 @@ func growArrowSchema(encoded string, extra Schema) (grown string, err error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := ipc.NewReaderFromMessageReader(&messages{in: bytes.NewReader(message)})
+	r, err := (&messages{in: bytes.NewReader(message)}).reader()
 	if err != nil {
 		return "", err
 	}

@@ -82,30 +82,46 @@ func TestDamagedFilesDoNotPanic(t *testing.T) {
 	})
 }
 
-func FuzzReadArrow(f *testing.F) {
+func arrowFiles(t testing.TB) [][]byte {
 	data, err := os.ReadFile("testdata/foreign.feather")
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	f.Add(data)
 	var out bytes.Buffer
 	s := Schema{{Name: "k", Type: value.Of(value.String), Nullable: true}, {Name: "l", Type: value.ListOf(int64Type)}}
 	if err := WriteArrow(&out, rowsOf{{value.Text("a"), value.Items(value.Int(1))}, {{}, value.Items()}}.batch(s)); err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	f.Add(out.Bytes())
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		r, err := readArrowFile(bytes.NewReader(data), int64(len(data)))
-		if err != nil {
-			return
+	return [][]byte{data, out.Bytes()}
+}
+
+func readArrowBytes(data []byte) {
+	r, err := readArrowFile(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	for b := (&Batch{}); r.Next(b) == nil; {
+		rowsIn(b)
+	}
+}
+
+func FuzzReadArrow(f *testing.F) {
+	for _, data := range arrowFiles(f) {
+		f.Add(data)
+	}
+	f.Fuzz(func(_ *testing.T, data []byte) { readArrowBytes(data) })
+}
+
+func TestDamagedArrowFilesDoNotPanic(t *testing.T) {
+	files := arrowFiles(t)
+	rapid.Check(t, func(t *rapid.T) {
+		data := bytes.Clone(files[rapid.IntRange(0, len(files)-1).Draw(t, "file")])
+		for range rapid.IntRange(1, 4).Draw(t, "blows") {
+			data[rapid.IntRange(0, len(data)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
 		}
-		defer r.Close()
-		for b := (&Batch{}); ; {
-			if err := r.Next(b); err != nil {
-				return
-			}
-			rowsIn(b)
-		}
+		readArrowBytes(data)
+		readArrowBytes(data[:rapid.IntRange(0, len(data)).Draw(t, "cut")])
 	})
 }
 
