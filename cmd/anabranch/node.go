@@ -143,6 +143,7 @@ func (n *node) openMirrors(log *slog.Logger) error {
 }
 
 func (n *node) openServer(metrics *prometheus.Registry, log *slog.Logger) error {
+	metrics.MustRegister(&statusMetrics{status: n.status})
 	var err error
 	n.server, err = serve.New(serve.Config{
 		Live: n.worker.Live, Epsilon: stamp.Micros(epsilon.Microseconds()), Token: n.cfg.token,
