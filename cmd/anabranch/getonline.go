@@ -6,13 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
-	"anabranch.dev/anabranch/schemas/catalogue"
 	"anabranch.dev/anabranch/schemas/stamp"
-	"anabranch.dev/anabranch/schemas/value"
 )
 
 type getOnlineCmd struct {
@@ -74,9 +71,8 @@ func (c *getOnlineCmd) Run(ctx context.Context, out *output) error {
 	} else {
 		req.Service = c.Service
 	}
-	kinds := keyKinds(ctx, e, c.Project)
 	for _, text := range c.Entity {
-		row, err := parseEntity(text, kinds)
+		row, err := parseEntity(text)
 		if err != nil {
 			return err
 		}
@@ -99,41 +95,9 @@ func (c *getOnlineCmd) Run(ctx context.Context, out *output) error {
 	return nil
 }
 
-// keyKinds are the kinds of all columns that a request may have, as far as the
-// definitions are reached; without them a value is sent as it looks.
-func keyKinds(ctx context.Context, e *env, project string) map[string]value.Kind {
-	kinds := map[string]value.Kind{}
-	s, err := currentCatalogue(ctx, e, project)
-	if err != nil {
-		return kinds
-	}
-	addKeyKinds(&s, kinds)
-	return kinds
-}
-
-func addKeyKinds(s *catalogue.State, kinds map[string]value.Kind) {
-	for i := range s.Project.Entities {
-		for _, k := range s.Project.Entities[i].JoinKeys {
-			kinds[k.Name] = k.Type
-		}
-	}
-	for i := range s.Project.Services {
-		for _, sel := range s.Project.Services[i].Features {
-			v := s.Project.View(sel.View)
-			if v == nil {
-				continue
-			}
-			for _, k := range s.Project.EntityOf(v).JoinKeys {
-				if column, ok := sel.Keys[k.Name]; ok {
-					kinds[column] = k.Type
-				}
-			}
-		}
-	}
-}
-
-// parseEntity reads KEY=VALUE,KEY=VALUE. A comma in a value is written \,.
-func parseEntity(text string, kinds map[string]value.Kind) (map[string]any, error) {
+// parseEntity reads KEY=VALUE,KEY=VALUE. A comma in a value is written \,. Every
+// value is sent as text, which the region takes for any type of join key.
+func parseEntity(text string) (map[string]any, error) {
 	row := map[string]any{}
 	if text == "" || text == "{}" {
 		return row, nil
@@ -146,18 +110,7 @@ func parseEntity(text string, kinds map[string]value.Kind) (map[string]any, erro
 		if _, twice := row[name]; twice {
 			return nil, usage("--entity %s: %s is given twice", text, name)
 		}
-		kind, known := kinds[name]
-		_, err := strconv.ParseInt(v, 10, 64)
-		switch {
-		case v == "null":
-			row[name] = nil
-		case known && kind == value.Int64 && err != nil:
-			return nil, usage("--entity %s: %s is an integer, found %q", text, name, v)
-		case kind == value.Int64 || !known && err == nil:
-			row[name] = json.Number(v)
-		default:
-			row[name] = v
-		}
+		row[name] = v
 	}
 	return row, nil
 }

@@ -42,7 +42,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 		if r.code != 0 || r.stderr != "" {
 			t.Errorf("%s --help: exit %d, stderr %q", name, r.code, r.stderr)
 		}
-		if !strings.Contains(r.stdout, "Example:") || !strings.Contains(r.stdout, "    anabranch "+strings.Fields(name)[0]) {
+		if !strings.Contains(r.stdout, "Example") || !strings.Contains(r.stdout, "    anabranch "+strings.Fields(name)[0]) {
 			t.Errorf("%s --help has no example:\n%s", name, r.stdout)
 		}
 		for line := range strings.Lines(r.stdout) {

@@ -351,6 +351,8 @@ func plainValue(v value.Value, t value.Type) any {
 		return bytes.Clone(v.B)
 	case value.Timestamp:
 		return stamp.Micros(v.N).Time()
+	case value.Decimal:
+		return v.Int128().FormatDecimal(t.Scale)
 	case value.List:
 		items := make([]any, len(v.L))
 		for i := range v.L {
@@ -358,5 +360,5 @@ func plainValue(v value.Value, t value.Type) any {
 		}
 		return items
 	}
-	return value.Format(v, t) // text, a date, a decimal
+	return value.Format(v, t) // text or a date
 }
