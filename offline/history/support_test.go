@@ -5,12 +5,7 @@ import (
 	"sync/atomic"
 
 	"anabranch.dev/anabranch/connectors/blob"
-	"anabranch.dev/anabranch/schemas/stamp"
 )
-
-func stampMicros(us int64) stamp.Micros { return stamp.Micros(us) }
-
-func stampOf(n uint64) stamp.Stamp { return stamp.Stamp(n) }
 
 // countingStore counts the bytes read of open objects.
 type countingStore struct {

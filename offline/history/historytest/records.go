@@ -1,6 +1,7 @@
 package historytest
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -259,4 +260,31 @@ func (r *Region) MarkAt(partition int32, next int64) position.Mark {
 		}
 	}
 	return m
+}
+
+// Load appends n good records over keys quickly, for benchmarks; Accepted cannot account for them.
+func (r *Region) Load(t testing.TB, rng *rand.Rand, n, keys int) {
+	t.Helper()
+	bulk, err := r.Kafka.NewBulk(kafka.ProducerConfig{Linger: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bulk.Close()
+	_, row := r.event(rng)
+	for range n {
+		key := strconv.AppendInt(nil, rng.Int64N(int64(keys)), 10)
+		user, _ := strconv.ParseInt(string(key), 10, 64)
+		row[1], row[2] = value.Value{Kind: value.Int64, N: user}, value.Value{Kind: value.Timestamp, N: r.clock.Load() - rng.Int64N(1<<36)}
+		body, err := r.writers[0].encoder.AppendRow(wire.AppendFrame(nil, int32(r.ids[0])), row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := kafka.Record{Topic: r.stream.Topic, Partition: kafka.Partition(key, r.stream.Partitions), Key: key, Value: body}
+		if err := bulk.Add(context.Background(), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := bulk.Flush(Soon(t)); err != nil {
+		t.Fatal(err)
+	}
 }

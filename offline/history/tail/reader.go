@@ -32,6 +32,7 @@ type Reader struct {
 
 	// The present record, and what looks into it; made once, not for each record.
 	rec    *kafka.Record
+	in     wire.Record
 	header func(string) ([]byte, bool)
 	raw    func(int) ([]byte, bool)
 }
@@ -107,16 +108,16 @@ func (r *Reader) partition(ctx context.Context, recs *kafka.Records, take func(t
 // record judges one record and moves the partition's state beyond it.
 func (r *Reader) record(ctx context.Context, s *State, rec *kafka.Record, take func(table.Row)) error {
 	r.rec = rec
-	in := wire.Record{
+	r.in = wire.Record{
 		Key: rec.Key, Value: rec.Value, ValueNull: rec.ValueNull, Header: r.header,
 		Partition: rec.Partition, Offset: rec.Offset, AppendMillis: rec.AppendTime,
 	}
-	verdict, err := r.decoder.Read(&in, &r.event)
+	verdict, err := r.decoder.Read(&r.in, &r.event)
 	if unknown := (*wire.UnknownSchemaError)(nil); errors.As(err, &unknown) {
 		if err := r.learn(ctx, rec, unknown.ID); err != nil {
 			return err
 		}
-		verdict, err = r.decoder.Read(&in, &r.event)
+		verdict, err = r.decoder.Read(&r.in, &r.event)
 	}
 	if err != nil {
 		return err
