@@ -105,6 +105,7 @@ func newWorld(t *testing.T, yaml string) *world {
 // run is a world in which everything runs and definitions are applied.
 func run(t *testing.T, yaml string) *world {
 	t.Helper()
+	t.Parallel()
 	w := newWorld(t, yaml)
 	for name := range w.regions {
 		w.start(name)

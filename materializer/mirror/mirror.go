@@ -60,6 +60,7 @@ type Mirror struct {
 	mu     sync.Mutex
 	reset  map[laneKey]int64 // repairs asked for: from which offset
 	status Status
+	since  time.Time // when the wave under way was sent; zero: none is
 }
 
 // Status says what a mirror has done since its start.
@@ -150,7 +151,19 @@ func (m *Mirror) Status() Status {
 	if m.cfg.Link != nil {
 		s.WireBytes = m.cfg.Link.WireBytes()
 	}
+	if d := time.Since(m.since); !m.since.IsZero() && d > stalled {
+		s.Error = fmt.Sprintf("no acknowledgement from %s for %v", m.cfg.Peer, d.Round(time.Second))
+	}
 	return s
+}
+
+// stalled is how long a wave may be under way before that is said to be trouble.
+const stalled = time.Second
+
+func (m *Mirror) waiting(since time.Time) {
+	m.mu.Lock()
+	m.since = since
+	m.mu.Unlock()
 }
 
 func (m *Mirror) note(err error) {
@@ -216,7 +229,10 @@ func (m *Mirror) wave(ctx context.Context) error {
 	if len(records) == 0 {
 		return nil
 	}
-	if _, err := m.cfg.Remote.Produce(ctx, records); err != nil {
+	m.waiting(time.Now())
+	_, err = m.cfg.Remote.Produce(ctx, records)
+	m.waiting(time.Time{})
+	if err != nil {
 		return err // the shards take the same keys again
 	}
 	return m.acknowledged(under)

@@ -28,12 +28,7 @@ func (e *TopicError) Error() string {
 // EnsureTopics creates the topics that a project needs in one region's Kafka
 // and checks those that exist. It changes no topic that exists.
 func EnsureTopics(ctx context.Context, k *kafka.Client, p *definition.Project, region string) error {
-	for _, t := range ProjectTopics(p, region) {
-		if err := ensureTopic(ctx, k, t); err != nil {
-			return err
-		}
-	}
-	return nil
+	return ensureTopics(ctx, k, ProjectTopics(p, region)...)
 }
 
 // MaxBatchBytes bounds a record batch of the topics that are Anabranch's own:
@@ -54,7 +49,7 @@ func roomy(config map[string]string) map[string]string {
 
 // EnsureTopic creates one topic if it is missing and checks it otherwise.
 func EnsureTopic(ctx context.Context, k *kafka.Client, t kafka.NewTopic) error {
-	return ensureTopic(ctx, k, t)
+	return ensureTopics(ctx, k, t)
 }
 
 // ProjectTopics lists the topics of a project in one region.
@@ -100,26 +95,40 @@ func retained(d time.Duration) map[string]string {
 	}
 }
 
-func ensureTopic(ctx context.Context, k *kafka.Client, t kafka.NewTopic) error {
+func ensureTopics(ctx context.Context, k *kafka.Client, list ...kafka.NewTopic) error {
+	var made []kafka.TopicPartition
+	for _, t := range list {
+		created, err := ensureTopic(ctx, k, t)
+		if err != nil {
+			return err
+		}
+		for n := int32(0); created && n < t.Partitions; n++ {
+			made = append(made, kafka.TopicPartition{Topic: t.Name, Partition: n})
+		}
+	}
+	return settled(ctx, k, made)
+}
+
+// ensureTopic reports whether it created the topic.
+func ensureTopic(ctx context.Context, k *kafka.Client, t kafka.NewTopic) (bool, error) {
 	have, err := k.Topic(ctx, t.Name)
 	if errors.Is(err, kafka.ErrNoTopic) {
-		err = k.CreateTopic(ctx, t)
-		if err == nil {
-			return settled(ctx, k, t)
+		if err = k.CreateTopic(ctx, t); err == nil {
+			return true, nil
 		}
 		if !errors.Is(err, kafka.ErrTopicExists) {
-			return err
+			return false, err
 		}
 		have, err = k.Topic(ctx, t.Name)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if n := int32(len(have.Partitions)); n != t.Partitions {
-		return &TopicError{Topic: t.Name, Found: fmt.Sprintf("%d partitions", n), Want: fmt.Sprint(t.Partitions),
+		return false, &TopicError{Topic: t.Name, Found: fmt.Sprintf("%d partitions", n), Want: fmt.Sprint(t.Partitions),
 			Mend: fmt.Sprintf("set partitions: %d in the definition, or delete the topic if nothing in it counts", n)}
 	}
-	return checkSettings(ctx, k, t)
+	return false, checkSettings(ctx, k, t)
 }
 
 func checkSettings(ctx context.Context, k *kafka.Client, t kafka.NewTopic) error {
@@ -136,20 +145,18 @@ func checkSettings(ctx context.Context, k *kafka.Client, t kafka.NewTopic) error
 	return nil
 }
 
-// settled waits until a topic that was created can be asked for.
-func settled(ctx context.Context, k *kafka.Client, t kafka.NewTopic) error {
-	tps := make([]kafka.TopicPartition, t.Partitions)
-	for i := range tps {
-		tps[i] = kafka.TopicPartition{Topic: t.Name, Partition: int32(i)}
+// settled waits until topics that were created can be asked for.
+func settled(ctx context.Context, k *kafka.Client, made []kafka.TopicPartition) error {
+	if len(made) == 0 {
+		return nil
 	}
-	var err error
-	for range 100 {
-		if _, err = k.StartOffsets(ctx, tps); err == nil {
-			return nil
+	for wait := 5 * time.Millisecond; ; wait *= 2 {
+		_, err := k.StartOffsets(ctx, made)
+		if err == nil || wait > 5*time.Second {
+			return err
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 	}
-	return err
 }
