@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/stamp"
 )
 
@@ -79,44 +80,8 @@ func clean(s string) string {
 
 // hint is "; did you mean …?", or nothing if no candidate is near.
 func hint(word string, candidates []string) string {
-	if c := nearest(word, candidates); c != "" {
+	if c := definition.Nearest(word, candidates); c != "" {
 		return fmt.Sprintf("; did you mean %q?", c)
 	}
 	return ""
-}
-
-// nearest is the candidate with the fewest edits from word, the first of
-// equals, or nothing if that is more than a slip of the hand.
-func nearest(word string, candidates []string) string {
-	if len(word) > 128 {
-		return ""
-	}
-	best, least := "", 2+len(word)/3
-	for _, c := range candidates {
-		if d := edits(word, c); d < least {
-			best, least = c, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of two names, over bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

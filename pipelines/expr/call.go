@@ -10,6 +10,8 @@ import (
 	"github.com/google/cel-go/common/decls"
 	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
+
+	"anabranch.dev/anabranch/schemas/definition"
 )
 
 // allowed are the functions of the language beside the operators.
@@ -79,7 +81,7 @@ func (c *checker) permitted(e ast.Expr, name string) error {
 	for f := range allowed {
 		names = append(names, f)
 	}
-	return c.fail(e, "function %s is not available; the nearest is %s", name, nearest(name, names))
+	return c.fail(e, "function %s is not available%s", name, definition.Hint(name, names))
 }
 
 func isNull(e ast.Expr) bool {

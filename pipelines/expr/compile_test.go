@@ -17,8 +17,8 @@ func TestRefusals(t *testing.T) {
 		strings.Repeat("(", 300) + "delay" + strings.Repeat(")", 300): "recursion limit exceeded",
 		"delay" + strings.Repeat(" + 1", 600):                         "max recursion depth exceeded",
 		"ordered_at > timestamp('noon')":                              "a constant in it fails",
-		"delai > 15":                                                  `column 1: unknown field "delai"; the nearest is "delay"`,
-		"delay > 15 && statsu == 'x'":                                 `column 15: unknown field "statsu"; the nearest is "status"`,
+		"delai > 15":                                                  `column 1: unknown field "delai"; the nearest is delay`,
+		"delay > 15 && statsu == 'x'":                                 `column 15: unknown field "statsu"; the nearest is status`,
 		"delay >":                                                     "column 8: Syntax error",
 		"status = 'x'":                                                "equality is ==",
 		"while + 1":                                                   "column 1",
@@ -71,7 +71,7 @@ func TestRefusals(t *testing.T) {
 		"{'a': 1}.all(i, true)":                                       "take lists, not map(string, int)",
 		"google.protobuf.Int64Value{}":                                "messages are not available",
 		"delay; total":                                                "Syntax error",
-		"items.map(i, [1].map(j, i + dela))":                          `unknown field "dela"; the nearest is "delay"`,
+		"items.map(i, [1].map(j, i + dela))":                          `unknown field "dela"; the nearest is delay`,
 	} {
 		e, err := Compile(src, sample)
 		if err == nil {

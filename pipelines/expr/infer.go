@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
@@ -139,7 +140,7 @@ func (c *checker) field(e ast.Expr) (int, error) {
 	if len(c.fields) == 0 {
 		return 0, c.fail(e, "unknown field %q: there are no fields", name)
 	}
-	return 0, c.fail(e, "unknown field %q; the nearest is %q", name, nearest(name, fieldNames(c.fields)))
+	return 0, c.fail(e, "unknown field %q%s; the fields are %s", name, definition.Hint(name, fieldNames(c.fields)), strings.Join(fieldNames(c.fields), ", "))
 }
 
 // name turns e into a declared variable.

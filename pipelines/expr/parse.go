@@ -3,7 +3,6 @@ package expr
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -140,46 +139,6 @@ func firstIssue(issues *cel.Issues) error {
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// nearest is the name with the least edit distance to name, where a name that
-// begins with it is one edit away; the first in order of names where several
-// have it.
-func nearest(name string, names []string) string {
-	names = slices.Sorted(slices.Values(names))
-	best, least := "", -1
-	for _, n := range names {
-		d := distance(name, n)
-		if strings.HasPrefix(n, name) {
-			d = min(d, 1)
-		}
-		if least < 0 || d < least {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's, over bytes, case folded.
-func distance(a, b string) int {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			step := diagonal
-			if a[i] != b[j] {
-				step++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(step, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
-}
 
 func fieldNames(fields []definition.Field) []string {
 	names := make([]string, len(fields))

@@ -123,7 +123,7 @@ func (c *checker) member(name, v *node, s *shape, what string) {
 	switch {
 	case k == nil:
 		v.bad = true
-		c.report(name, fmt.Sprintf("unknown key %s in %s", quote(name.text), what), strings.Join(s.names(), ", "), nearest(name.text, s.names()))
+		c.report(name, fmt.Sprintf("unknown key %s in %s", quote(name.text), what), strings.Join(s.names(), ", "), Nearest(name.text, s.names()))
 	case k.later:
 		c.later(name, v, k, what)
 	default:
@@ -152,7 +152,7 @@ func (c *checker) scalar(n *node, f *form, what string) {
 		c.report(n, fmt.Sprintf("%s: %s is not built yet", what, n.text), f.allows(), "")
 	case f.kind == wordForm && !slices.Contains(f.words, n.text):
 		n.bad = true
-		c.report(n, what+" is "+quote(n.text), f.allows(), nearest(n.text, f.words))
+		c.report(n, what+" is "+quote(n.text), f.allows(), Nearest(n.text, f.words))
 	case !f.takesText(n.text):
 		c.wrong(n, f, what)
 	}

@@ -65,9 +65,10 @@ func (p Problems) sorted() Problems {
 	return p
 }
 
-// nearest is the candidate with the least edit distance to word, if that is
-// small enough for a slip of the hand; the first of equals.
-func nearest(word string, candidates []string) string {
+// Nearest is the candidate that a mistyped word most likely stands for, by
+// edits (case counts), else the first that begins with it, or
+// nothing. Of equally near ones the first is taken.
+func Nearest(word string, candidates []string) string {
 	best, least := "", 1+len(word)/3
 	if len(word) > 64 {
 		return ""
@@ -81,7 +82,20 @@ func nearest(word string, candidates []string) string {
 			best, least = c, d
 		}
 	}
+	for _, c := range candidates {
+		if best == "" && len(word) >= 3 && strings.HasPrefix(c, word) {
+			best = c
+		}
+	}
 	return best
+}
+
+// Hint is "; the nearest is X" where Nearest finds an X, else nothing.
+func Hint(word string, candidates []string) string {
+	if c := Nearest(word, candidates); c != "" {
+		return "; the nearest is " + c
+	}
+	return ""
 }
 
 // distance counts the insertions, deletions, replacements and swaps of

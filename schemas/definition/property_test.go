@@ -146,8 +146,8 @@ func TestOneSlipGivesOneProblem(t *testing.T) {
 		if len(name) < 3 || shape.key(slip) != nil {
 			return // too short to tell
 		}
-		if got := nearest(slip, shape.names()); distance(slip, got, 9) != 1 {
-			t.Fatalf("nearest(%q) = %q, meant %q", slip, got, name)
+		if got := Nearest(slip, shape.names()); distance(slip, got, 9) != 1 {
+			t.Fatalf("Nearest(%q) = %q, meant %q", slip, got, name)
 		}
 	})
 }

@@ -217,8 +217,8 @@ func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{
 		"windwo": "window", "wher": "where", "weihgt": "weight", "window": "window", "f": "of", "o": "of", "partition": "", "": "",
 	} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
+		if got := Nearest(word, names); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func (b *builder) unknown(at *node, title, name string, defined []string) {
 	if allowed == "" {
 		allowed = "none is defined"
 	}
-	b.report(at, fmt.Sprintf("unknown %s %s", title, quote(name)), allowed, nearest(name, defined))
+	b.report(at, fmt.Sprintf("unknown %s %s", title, quote(name)), allowed, Nearest(name, defined))
 }
 
 func names[T any](list []T, of func(*T) string) []string {
@@ -123,7 +123,7 @@ func (b *builder) schema(n *node, s *Stream) bool {
 				known = append(known, other)
 			}
 			slices.Sort(known)
-			b.report(at, fmt.Sprintf("there is no schema file %s", quote(name)), strings.Join(known, ", "), nearest(name, known))
+			b.report(at, fmt.Sprintf("there is no schema file %s", quote(name)), strings.Join(known, ", "), Nearest(name, known))
 			return false
 		}
 		data, where = found, Problem{File: name}
@@ -256,7 +256,7 @@ func (b *builder) keyField(at *node, s *Stream, k JoinKey, name string) int {
 	switch {
 	case i < 0 && name == k.Name && at.kind == mappingNode:
 		b.report(at, fmt.Sprintf("stream %s does not say which field holds join key %s", quote(s.Name), quote(k.Name)),
-			fmt.Sprintf("key: {%s: FIELD}, with one of %s", k.Name, strings.Join(s.fieldNames(), ", ")), nearest(name, s.fieldNames()))
+			fmt.Sprintf("key: {%s: FIELD}, with one of %s", k.Name, strings.Join(s.fieldNames(), ", ")), Nearest(name, s.fieldNames()))
 	case i < 0:
 		b.field(at, s, name)
 	case k.Type != value.Null && s.Fields[i].Type.Kind != k.Type:

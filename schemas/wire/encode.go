@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
@@ -139,7 +140,7 @@ func unknownField(n *node, m map[string]any) error {
 		}
 	}
 	sort.Strings(unknown)
-	return fmt.Errorf("field %s: not in the schema; the nearest is %s, all are %s", unknown[0], nearest(unknown[0], known), clip(strings.Join(known, ", ")))
+	return fmt.Errorf("field %s: not in the schema%s; all are %s", unknown[0], definition.Hint(unknown[0], known), clip(strings.Join(known, ", ")))
 }
 
 func contains(list []string, s string) bool {
@@ -202,36 +203,4 @@ func spell(v any) string {
 		return fmt.Sprintf("%q", clip(x))
 	}
 	return clip(fmt.Sprint(v))
-}
-
-// nearest is the candidate with the fewest edits from name.
-func nearest(name string, candidates []string) string {
-	best, least := "", math.MaxInt
-	for _, c := range candidates {
-		if d := edits(name, c); d < least {
-			best, least = c, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of two names, over bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		previous := row[0]
-		row[0] = i + 1
-		for j := range b {
-			cost := previous
-			if a[i] != b[j] {
-				cost++
-			}
-			previous = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
