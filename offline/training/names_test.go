@@ -173,6 +173,17 @@ func TestIntegerAndSeveralJoinKeys(t *testing.T) {
 	}
 }
 
+func TestKeysThatAreTextsStayAsWritten(t *testing.T) {
+	w, r := small(t)
+	short(r)
+	w.Events = []asoftest.Keyed{event("1.50", 0, 0, 5), event("1.5", 1, 0, 6)}
+	spineOf(r, "user,event_timestamp\n1.50,1970-01-02T00:00:00Z\n1.5,1970-01-02T00:00:00Z\n")
+	must(Run(context.Background(), r))(t)
+	if got := readTable(t, r.Out); got["total"][0].N != 5 || got["total"][1].N != 6 || string(got["user"][0].B) != "1.50" {
+		t.Fatalf("got %v", got)
+	}
+}
+
 func TestGlobalView(t *testing.T) {
 	w, r := small(t)
 	w.Project.Entities[0].JoinKeys, w.Stream.Key = nil, nil

@@ -66,6 +66,7 @@ func (w *World) drawLabel(t *rapid.T) stamp.Micros {
 		return Start
 	}
 	e := rapid.SampledFrom(w.Events).Draw(t, "event")
-	at := rapid.SampledFrom([]stamp.Micros{e.Time, e.Created, e.Created + 5*stamp.Minute}).Draw(t, "instant")
+	f := rapid.SampledFrom(w.View.Features).Draw(t, "feature") // the ends of its window and of the ttl
+	at := rapid.SampledFrom([]stamp.Micros{e.Time, e.Created, e.Created + 5*stamp.Minute, e.Time + w.View.TTL, e.Time + f.Window, e.Time + f.Window + f.Pane}).Draw(t, "instant")
 	return at + stamp.Micros(rapid.IntRange(-1, 1).Draw(t, "beside"))
 }
