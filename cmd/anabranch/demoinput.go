@@ -91,7 +91,7 @@ func (d *demo) openInput() (*demoInput, error) {
 	}
 	if in.own {
 		in.columns = flightsMap
-		if rules == "" {
+		if rules == "" && d.cmd.Synthetic == 0 {
 			rules = flightsSplit
 		}
 	}
