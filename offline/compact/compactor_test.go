@@ -300,6 +300,9 @@ func TestEveryFaultOfTheStore(t *testing.T) {
 		c := compactor(t, p, r, inner, small)
 		same(t, rows(t, c, inner), want)
 		m, _ := manifest.Load(ctx, inner, c.id)
+		if len(m.Files) != 1 || len(m.Retired) != 0 {
+			t.Errorf("%d files, %d retired: merging and cleaning up were not part of it", len(m.Files), len(m.Retired))
+		}
 		orphans, err := manifest.Orphans(ctx, inner, m)
 		if err != nil || len(orphans) > 1 {
 			t.Errorf("%d orphans of one fault: %v", len(orphans), err)

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
+	"anabranch.dev/anabranch/connectors/blob"
+	"anabranch.dev/anabranch/connectors/blob/blobtest"
 	"anabranch.dev/anabranch/connectors/kafka"
 	"anabranch.dev/anabranch/offline/history/historytest"
 	"anabranch.dev/anabranch/offline/history/tail"
@@ -228,6 +230,44 @@ func TestFewKeysReadFewRowGroups(t *testing.T) {
 	before := count.bytes()
 	if got := scanned(t, h, Keys{}); len(got) != 0 || count.bytes() != before {
 		t.Errorf("no keys: %d events", len(got))
+	}
+}
+
+func TestAFailingStoreIsAnErrorAndNeverLess(t *testing.T) {
+	w := newWorld(t, historytest.Project(t, ""), 30)
+	for i, r := range w.regions {
+		r.Send(t, w.rng, 80)
+		w.compact(t, i, 30)
+	}
+	w.regions[0].Send(t, w.rng, 20)
+	read := func(s blob.Store) (n int, err error) {
+		cfg := w.config(t)
+		for i := range cfg.Origins {
+			cfg.Origins[i].Store = s
+		}
+		h, err := Open(historytest.Soon(t), cfg)
+		if err != nil {
+			return 0, err
+		}
+		defer h.Close()
+		for p := range h.Partitions() {
+			if err := h.Scan(context.Background(), p, nil, func(_ []byte, events []Event) error { n += len(events); return nil }); err != nil {
+				return n, err
+			}
+		}
+		return n, nil
+	}
+	plain := blobtest.NewFaulty(w.store)
+	all, err := read(plain)
+	if err != nil || all != len(w.accepted(t)) {
+		t.Fatalf("%d events: %v", all, err)
+	}
+	for op := range len(plain.Log()) {
+		s := blobtest.NewFaulty(w.store)
+		s.FailAt(op+1, blobtest.Refused)
+		if n, err := read(s); !errors.Is(err, blobtest.ErrInjected) {
+			t.Errorf("operation %d, %s: %d events of %d and %v", op+1, plain.Log()[op], n, all, err)
+		}
 	}
 }
 
