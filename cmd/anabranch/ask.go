@@ -32,12 +32,20 @@ func (p *problem) Error() string {
 
 // get asks a region for a JSON document. An answer other than 200 is a *problem.
 func (e *env) get(ctx context.Context, pl *place, path string, v any) error {
-	b, err := e.do(ctx, pl, http.MethodGet, path, nil)
-	if err != nil {
+	if err := e.ask(ctx, pl, path, v); err != nil {
 		return fmt.Errorf("region %s: %w", pl.region, err)
 	}
+	return nil
+}
+
+// ask is get for a region whose name is not known.
+func (e *env) ask(ctx context.Context, pl *place, path string, v any) error {
+	b, err := e.do(ctx, pl, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("region %s: %s: %w", pl.region, path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }

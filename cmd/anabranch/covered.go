@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -37,10 +39,13 @@ func waitCovered(ctx context.Context, e *env, p *definition.Project, f position.
 			if err == nil && missing == "" {
 				break
 			}
-			if ctx.Err() != nil {
+			var refusal *problem
+			switch {
+			case ctx.Err() != nil:
 				return ctx.Err()
-			}
-			if err != nil {
+			case errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized:
+				return err
+			case err != nil:
 				missing = err.Error()
 			}
 			if time.Now().After(deadline) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,17 +112,14 @@ func (w *where) fromServer(ctx context.Context) (*env, error) {
 	defer cancel()
 	server, e := &place{http: url}, &env{token: w.HTTPToken}
 	var a addresses
+	if err := e.ask(ctx, server, "/v1/addresses", &a); err != nil {
+		return nil, fmt.Errorf("--server %s: %w", w.Server, err)
+	}
 	var own struct {
 		Region string `json:"region"`
 	}
-	for path, v := range map[string]any{"/v1/addresses": &a, "/v1/frontier": &own} {
-		b, err := e.do(ctx, server, http.MethodGet, path, nil)
-		if err == nil {
-			err = json.Unmarshal(b, v)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("--server %s: %w", w.Server, err)
-		}
+	if err := e.ask(ctx, server, "/v1/frontier", &own); err != nil || own.Region == "" {
+		own.Region = a.at(url) // it has no definitions yet
 	}
 	if r, ok := a.Regions[own.Region]; ok {
 		r.HTTP = url
@@ -133,6 +129,16 @@ func (w *where) fromServer(ctx context.Context) (*env, error) {
 		w.Region = own.Region
 	}
 	return w.fromAddresses(&a)
+}
+
+// at is the region that listens at a URL, or nothing.
+func (a *addresses) at(url string) string {
+	for name, r := range a.Regions {
+		if r.HTTP == url {
+			return name
+		}
+	}
+	return ""
 }
 
 func (w *where) fromAddresses(a *addresses) (*env, error) {

@@ -146,11 +146,19 @@ func (n *node) openServer(metrics *prometheus.Registry, log *slog.Logger) error 
 	metrics.MustRegister(&statusMetrics{status: n.status})
 	var err error
 	n.server, err = serve.New(serve.Config{
-		Live: n.worker.Live, Epsilon: stamp.Micros(epsilon.Microseconds()), Token: n.cfg.token,
+		Live: n.live, Epsilon: stamp.Micros(epsilon.Microseconds()), Token: n.cfg.token,
 		Push: n.push, Ready: n.worker.Ready, Status: func() any { return n.status() },
 		Documents: n.documents(), Metrics: metrics, TLS: n.cfg.tls, Log: log,
 	})
 	return err
+}
+
+// live is what the server answers from: nothing until there are definitions.
+func (n *node) live() *state.Live {
+	if live := n.worker.Live(); live.Project != nil {
+		return live
+	}
+	return nil
 }
 
 // push takes rows into a stream's log of this region.

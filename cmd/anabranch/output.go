@@ -55,7 +55,7 @@ func (o *output) terminal() bool {
 }
 
 func (o *output) log() *slog.Logger {
-	level := slog.LevelError
+	level := slog.LevelWarn
 	if o.verbose {
 		level = slog.LevelDebug
 	}
