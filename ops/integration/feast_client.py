@@ -81,7 +81,7 @@ def main(url, other):
     here.push("driver_stats_push", pushed, to=PushMode.ONLINE)
     for store in (here, there):
         expect(store, store.get_feature_service("driver_activity"), [1001, 1003], {
-            "conv_rate": [0.125, 0.75], "city": ["Wien", "Steyr"], "reports": [2, 1], "mean_rate": [0.313, 0.75]})
+            "conv_rate": [0.125, 0.75], "city": ["Wien", "Steyr"], "reports": [2, 1], "mean_rate": [0.3125, 0.75]})
 
     try:
         here.write_to_online_store("driver_totals", df=frame((1001, 1, 1, 1, ""))[["driver_id", "event_timestamp"]].assign(reports=5, mean_rate=0.5))

@@ -14,8 +14,8 @@ import (
 
 // TestRecreatedTopicHalts deletes a stream's topic and creates it anew, so that
 // offsets come again with other content. Whether the worker watched or was away,
-// it stops those partitions with an error that says what to do, and keeps
-// serving what it had: nothing of the new log mixes in.
+// it stops with an error that says what to do, in the status and in the answers.
+// The other region serves what it had: nothing of the new log mixes in.
 func TestRecreatedTopicHalts(t *testing.T) {
 	for name, away := range map[string]bool{"while the worker runs": false, "while the worker is away": true} {
 		t.Run(name, func(t *testing.T) {
@@ -26,8 +26,8 @@ func TestRecreatedTopicHalts(t *testing.T) {
 			for n := range 20 {
 				last = w.send(c, west, newOrder(7, n).good(id))
 			}
-			before := fmt.Sprint(w.vector(west, 7, last...))
-			w.vector(east, 7, last...)
+			w.vector(west, 7, last...)
+			before := fmt.Sprint(w.vector(east, 7, last...))
 			if away {
 				w.workers[west].stop()
 			}
@@ -40,15 +40,14 @@ func TestRecreatedTopicHalts(t *testing.T) {
 				w.start(west)
 			}
 			eventually(t, "the halt", func() error { return w.halted(west, partitionOf(newOrder(7, 0).key())) })
-			for _, region := range []string{west, east} {
-				if after := fmt.Sprint(w.vector(region, 7)); after != before {
-					t.Errorf("%s served %s before and %s after", region, before, after)
-				}
+			w.refuses(t, west, "halted", "restore", object{})
+			if after := fmt.Sprint(w.vector(east, 7)); after != before {
+				t.Errorf("%s served %s before and %s after", east, before, after)
 			}
 			if out := command(t, w.dir, "status", "--config", w.config(west)).ok(t); !strings.Contains(out.stdout, "HALTED") {
 				t.Errorf("status does not say so:\n%s", out.stdout)
 			}
-			w.refusesFreshReads(t)
+			w.refuses(t, east, "stale", "", object{"max_staleness": "2s", "deadline": "100ms"})
 		})
 	}
 }
@@ -84,15 +83,15 @@ func (w *world) halted(region string, partition int32) error {
 	return nil
 }
 
-// refusesFreshReads asks for values that are at most two seconds old: a halted
-// partition cannot answer that, and must say so.
-func (w *world) refusesFreshReads(t *testing.T) {
+// refuses waits until a read in a region is answered by a problem of a type,
+// with words of help.
+func (w *world) refuses(t *testing.T, region, problem, help string, budget object) {
 	t.Helper()
-	eventually(t, "a stale read refused", func() error {
-		code, got, err := httpJSON("POST", w.http[west]+"/v1/features", object{
-			"service": "checkout", "entities": []object{{"user_id": 7}}, "max_staleness": "2s", "deadline": "100ms",
-		})
-		if err != nil || code != 409 {
+	budget["service"], budget["entities"] = "checkout", []object{{"user_id": 7}}
+	eventually(t, problem+" in "+region, func() error {
+		code, got, err := httpJSON("POST", w.http[region]+"/v1/features", budget)
+		kind, _ := got["type"].(string)
+		if detail, _ := got["detail"].(string); err != nil || !strings.HasSuffix(kind, "/"+problem) || !strings.Contains(detail, help) {
 			return fmt.Errorf("%d %v %w", code, got, err)
 		}
 		return nil
