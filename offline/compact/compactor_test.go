@@ -318,7 +318,7 @@ func TestRacingCompactorsDoubleNothing(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	s := blobtest.NewMemory()
 	lost := 0
-	for range 4 {
+	for round := 0; round < 4 || lost == 0 && round < 30; round++ {
 		r.Send(t, rng, 150)
 		results := make(chan Result)
 		for range 3 {
