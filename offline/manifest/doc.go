@@ -14,7 +14,7 @@
 // never reused and manifests never deleted. The newest is found by probing
 // forward from a hint, never by listing.
 //
-// Names below the store's root (FORMAT.md, "Events table"):
+// Names below the store's root (FORMAT.md §8):
 //
 //	<project>/events/<stream>/<origin>/<incarnation>/<file>.parquet
 //	<project>/manifests/<stream>/<origin>/<incarnation>/<N, 12 digits>.json

@@ -9,7 +9,7 @@ import (
 	"anabranch.dev/anabranch/schemas/stamp"
 )
 
-// formatVersion is the version of the document, FORMAT.md "Manifest".
+// formatVersion is the version of the document, FORMAT.md §8.2.
 const formatVersion = 1
 
 // The document. Stamps are decimal text, since they need more than the 53 bits that many readers of JSON keep.

@@ -35,5 +35,5 @@
 // Which files there are (offline/manifest), where events come from
 // (offline/history/tail).
 //
-// Format: FORMAT.md, "Events table".
+// Format: FORMAT.md §8.
 package table
