@@ -77,6 +77,8 @@ func TestCrashesDoNotChangeTheState(t *testing.T) {
 
 func TestASenderThatForgotEverythingSendsAgain(t *testing.T) {
 	w := run(t, shop)
+	w.restart("eu")
+	w.restart("eu")
 	w.produce("eu", 0, 200)
 	before := w.converged()
 	w.stop("eu")

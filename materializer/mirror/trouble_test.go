@@ -84,7 +84,10 @@ func TestEverySortOfBadRecordIsQuarantinedOnceAndBlocksNothing(t *testing.T) {
 		{"undecodable", func(rec *kafka.Record) { rec.Value = []byte("hello") }},
 		{"undecodable", func(rec *kafka.Record) { rec.Value = rec.Value[:len(rec.Value)-1] }},
 		{"undecodable", func(rec *kafka.Record) { rec.Value = append(rec.Value, 0) }},
-		{"incompatible schema", func(rec *kafka.Record) { rec.Value = wire.AppendFrame(nil, int32(other)); rec.Value = append(rec.Value, 2, 'x') }},
+		{"incompatible schema", func(rec *kafka.Record) {
+			rec.Value = wire.AppendFrame(nil, int32(other))
+			rec.Value = append(rec.Value, 2, 'x')
+		}},
 		{"misrouted", func(rec *kafka.Record) { rec.Partition = (rec.Partition + 1) % 3 }},
 		{"not finite", func(rec *kafka.Record) { // 12345.5 becomes infinite
 			*rec = w.record(r, "shop.orders", 3, 1, value.Float(12345.5), value.Value{})
@@ -258,13 +261,13 @@ func TestARecreatedTopicHaltsItsViewsAndNothingElse(t *testing.T) {
 	w.eventually("halted again", func() bool { return len(w.view("eu", "spending").Halted) == 3 })
 	w.append("eu", w.visit(w.regions["eu"], 3))
 	w.eventually("the other stream arrives", func() bool { return w.events("us", "visiting") == 3 })
-	// The new log's events are nowhere, so nobody may claim to have them.
-	for range 20 {
-		time.Sleep(5 * time.Millisecond)
-		since := stamp.Micros(time.Since(halted).Microseconds())
-		if age, ok := w.age("us", "spending"); ok && age < since {
-			t.Fatalf("us says that its answers are %v µs old, and eu halted %v µs ago", age, since)
-		}
+	// The new log's events are nowhere, so nobody may claim to have them. The
+	// other stream's age shows that eu has spoken since.
+	since := func() stamp.Micros { return stamp.Micros(time.Since(halted).Microseconds()) }
+	w.eventually("eu speaks of the other stream", func() bool { age, ok := w.age("us", "visiting"); return ok && age < since() })
+	limit := since()
+	if age, ok := w.age("us", "spending"); ok && age < limit {
+		t.Fatalf("us says that its answers are %v µs old, and eu halted %v µs ago", age, limit)
 	}
 }
 

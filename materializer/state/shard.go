@@ -20,6 +20,7 @@ type Shard struct {
 
 	mu    sync.RWMutex // guards rows, their content and meta.Frontier, against readers
 	rows  map[string]*entry
+	whole bool // rows has every row of the shard: what is not there is nowhere
 	bytes int
 	meta  Meta
 
@@ -61,6 +62,7 @@ func openShard(v *View, partition int32) (*Shard, error) {
 	}
 	b, err := v.store.get(sp.key(tagMeta, nil))
 	if err != nil || b == nil {
+		s.whole = err == nil
 		return s, err
 	}
 	if s.meta, err = decodeMeta(b); err != nil {
@@ -108,6 +110,10 @@ func (s *Shard) Counts() Counts {
 	return s.meta.Counts
 }
 
+// Crowded reports whether the rows in memory have outgrown their share, so that
+// a flush is due for some to leave.
+func (s *Shard) Crowded() bool { return s.bytes > s.view.store.rowLimit() && len(s.dirty) > 0 }
+
 // load finds a row in memory or on disk, or makes an empty one.
 func (s *Shard) load(key []byte) (*entry, error) {
 	if e, ok := s.rows[string(key)]; ok {
@@ -129,6 +135,9 @@ func (s *Shard) load(key []byte) (*entry, error) {
 
 // stored reads a row from disk; nil if there is none.
 func (s *Shard) stored(key []byte) (*fold.Row, error) {
+	if s.whole {
+		return nil, nil
+	}
 	b, err := s.view.store.get(s.space.key(tagRow, key))
 	if err != nil || b == nil {
 		return nil, err
@@ -170,6 +179,7 @@ func (s *Shard) evict() {
 	}
 	for part := range slices.Chunk(victims, 256) {
 		s.mu.Lock()
+		s.whole = false
 		for _, e := range part {
 			delete(s.rows, e.key)
 		}

@@ -60,7 +60,7 @@ func (v *View) Retire() {
 	for _, s := range v.Shards {
 		s.mu.Lock()
 		s.failed = fmt.Errorf("view %s: %w", v.Name, ErrRetired)
-		s.rows, s.bytes = map[string]*entry{}, 0
+		s.rows, s.bytes, s.whole = map[string]*entry{}, 0, false
 		s.mu.Unlock()
 	}
 	v.store.shards.Add(-int64(len(v.Shards)))

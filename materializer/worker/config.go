@@ -23,8 +23,9 @@ type Config struct {
 	Kafka    *kafka.Client
 	Registry *registry.Client
 	Store    *state.Store
-	// FlushEvery bounds how long changed rows wait to be written. Default
-	// 100 ms.
+	// FlushEvery bounds how long changed rows wait to be written. A crash folds
+	// again what was not; a key that changes often is written once. Default
+	// 500 ms.
 	FlushEvery time.Duration
 	// CloseEvery is how often the region asks for the ends of its logs.
 	// Default 100 ms; at least 10 ms.
@@ -46,7 +47,7 @@ const chunk = 128
 
 func (c Config) withDefaults() Config {
 	if c.FlushEvery == 0 {
-		c.FlushEvery = 100 * time.Millisecond
+		c.FlushEvery = 500 * time.Millisecond
 	}
 	if c.CloseEvery == 0 {
 		c.CloseEvery = 100 * time.Millisecond

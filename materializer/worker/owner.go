@@ -64,7 +64,9 @@ func (o *owner) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return o.flush()
 		case recs := <-o.work:
-			err = o.take(ctx, &recs)
+			if err = o.take(ctx, &recs); err == nil && o.shard.Crowded() {
+				err = o.flush()
+			}
 		case fn := <-o.inbox:
 			fn()
 		case <-flush.C:
