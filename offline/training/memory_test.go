@@ -130,7 +130,7 @@ func writeSpine(t fataler, dir, format string, labels []label) string {
 	b := spineBatch(labels)
 	switch format {
 	case "parquet":
-		w := must(columnar.NewWriter(&out, b.Schema, columnar.Options{RowGroupRows: 7}))(t)
+		w := must(columnar.NewWriter(&out, b.Schema, columnar.Options{RowGroupRows: max(7, len(labels)/3)}))(t)
 		must(0, w.Write(b))(t)
 		must(0, w.Close())(t)
 	case "arrow":

@@ -7,7 +7,6 @@ import (
 
 	"anabranch.dev/anabranch/pipelines/asof"
 	"anabranch.dev/anabranch/schemas/position"
-	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
 
@@ -44,7 +43,7 @@ type Preview struct {
 	Rows    [][]string
 }
 
-// rows adds to the preview until it has most rows.
+// add adds a chunk's rows until there are most.
 func (p *Preview) add(most int, s *spine, c *chunk, columns []column, at func(column, row int) value.Value) {
 	if p.Columns == nil {
 		for _, k := range s.columns {
@@ -108,7 +107,7 @@ func asOf(c *asof.Cut) map[string]string {
 		cuts["frontier"] = c.Frontier.Text()
 	}
 	if c.Timed {
-		cuts["time"] = stamp.Micros(c.AsOf).String()
+		cuts["time"] = c.AsOf.String()
 	}
 	return cuts
 }

@@ -29,7 +29,8 @@ type History interface {
 }
 
 // Histories opens the history of a stream with the fields that needed names by
-// index. It is called once for each stream of a request.
+// index. It is called once for each stream of a request; who opened a history
+// closes it, after the request.
 type Histories func(ctx context.Context, stream string, needed []bool) (History, error)
 
 // Definitions are what the features mean.
@@ -76,7 +77,7 @@ const DefaultTimeColumn = "event_timestamp"
 // Defaults of a request.
 const (
 	defaultChunkRows = 1 << 20
-	chunkValues      = 1 << 25 // values of a chunk, about
+	chunkValues      = 1 << 24 // values of a chunk, about
 	leastChunkRows   = 1 << 14
 	defaultWorkers   = 2
 	defaultPreview   = 5

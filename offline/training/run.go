@@ -114,7 +114,7 @@ func (b *builder) chunkRows() int {
 // swept is the outcome of one pass over a chunk.
 type swept struct {
 	*order
-	results map[int32]*result // by partition
+	results []*result // by partition; nil: no row has a key there
 }
 
 // chunk computes the values of some rows and writes them.
@@ -146,7 +146,7 @@ func (b *builder) chunk(ctx context.Context, c *chunk, x columnar.Extender, batc
 
 // pass sweeps a chunk's rows, its partitions side by side.
 func (b *builder) pass(ctx context.Context, p *pass, c *chunk) (swept, error) {
-	s := swept{order: newOrder(b.spine, p, c), results: map[int32]*result{}}
+	s := swept{order: newOrder(b.spine, p, c), results: make([]*result, p.stream.Partitions)}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(orDefault(b.request.Workers, defaultWorkers))
 	for _, j := range s.jobs {
@@ -156,21 +156,21 @@ func (b *builder) pass(ctx context.Context, p *pass, c *chunk) (swept, error) {
 			if err != nil {
 				return err
 			}
-			b.finished(int64(j.to-j.from), func() { s.results[j.partition] = result })
+			s.results[j.partition] = result
+			b.finished(j.to - j.from)
 			return nil
 		})
 	}
 	err := g.Wait()
-	b.finished(int64(c.rows()-len(s.sorted)), func() {})
+	b.finished(c.rows() - len(s.sorted))
 	return s, err
 }
 
-// finished stores what a worker made and tells of it.
-func (b *builder) finished(rows int64, store func()) {
+// finished tells how far the run is.
+func (b *builder) finished(rows int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	store()
-	b.done += rows
+	b.done += int64(rows)
 	if b.request.Progress != nil {
 		b.request.Progress(b.done/int64(len(b.plan.passes)), b.spine.table.Rows())
 	}
@@ -182,17 +182,8 @@ func (s *swept) at(c *column, row int) (*columnar.Vector, int) {
 	if p < 0 {
 		return nil, 0
 	}
-	i := int(s.place[row]) - s.from(p)
-	return &s.results[p].vectors[c.read][c.pos], i
-}
-
-func (s *swept) from(partition int32) int {
-	for _, j := range s.jobs {
-		if j.partition == partition {
-			return j.from
-		}
-	}
-	panic("BUG: training: a row of no job")
+	r := s.results[p]
+	return &r.vectors[c.read][c.pos], int(s.place[row]) - r.from
 }
 
 // fill makes a batch of the new columns of rows from to to.
@@ -218,7 +209,9 @@ func (b *builder) count(c *chunk, passes []swept) {
 	for i, col := range b.plan.columns {
 		s, stats := &passes[col.pass], &b.report.Columns[i].Stats
 		for _, r := range s.results {
-			stats.add(&r.counts[col.read][col.pos])
+			if r != nil {
+				stats.add(&r.counts[col.read][col.pos])
+			}
 		}
 		var invalid counts
 		invalid.statuses[fold.Invalid] = int64(c.rows() - len(s.sorted))

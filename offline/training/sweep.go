@@ -44,6 +44,7 @@ type counts struct {
 // result is what a job gives: for each read of the pass and each of its
 // features the values of the job's rows, in the order of the sweep.
 type result struct {
+	from    int // of the job, in order.sorted
 	vectors [][]columnar.Vector
 	counts  [][]counts
 }
@@ -75,6 +76,7 @@ type worker struct {
 // sweep computes the values of a job's rows.
 func sweep(ctx context.Context, h History, w *worker) (*result, error) {
 	w.result, w.next = newResult(w.pass), w.job.from
+	w.result.from = w.job.from
 	for _, r := range w.pass.reads {
 		w.sweepers = append(w.sweepers, newSweeper(r.prog, h))
 	}

@@ -81,8 +81,12 @@ func results(m *fold.Machine, r *fold.Row, t stamp.Micros) []fold.Result {
 
 // readTime draws a time that is not before the row's newest event.
 func readTime(t *rapid.T, w *asoftest.World, r *fold.Row) stamp.Micros {
-	at := append(w.DrawLabels(t, 1), asoftest.Start)[0]
-	return max(at, r.Newest())
+	newest := r.Newest()
+	if newest != stamp.NoTime && rapid.Bool().Draw(t, "by the newest event") {
+		f := rapid.SampledFrom(w.View.Features).Draw(t, "feature")
+		return newest + rapid.SampledFrom([]stamp.Micros{0, w.View.TTL, w.View.TTL + 1, f.Window, f.Window + f.Pane}).Draw(t, "after")
+	}
+	return max(append(w.DrawLabels(t, 1), asoftest.Start)[0], newest)
 }
 
 func TestRegionsThatExchangePartsEqualTheOracle(t *testing.T) {
