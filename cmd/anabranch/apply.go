@@ -183,19 +183,17 @@ func applyDefinitions(ctx context.Context, e *env, defs *definitions, opt applyO
 	return result, err
 }
 
-// covers checks that the leading region is reached and that no region is
-// unknown to the project.
+// covers checks that the leading region is reached and, in dev, all others too.
 func (e *env) covers(p *definition.Project) error {
-	if e.place(p.Regions[0]) == nil {
-		return fmt.Errorf("project %s has its registry in %s, which is not reached; the regions here are %s: start \"anabranch dev -f\" with these definitions, or add it to peers in --config",
-			p.Name, p.Regions[0], strings.Join(e.regions(), ", "))
-	}
-	if e.dev != nil {
-		for _, r := range p.Regions {
-			if e.place(r) == nil {
-				return fmt.Errorf("project %s has region %s, but dev runs only %s: start \"anabranch dev --regions %s\"",
-					p.Name, r, strings.Join(e.regions(), ", "), strings.Join(p.Regions, ","))
-			}
+	here := strings.Join(e.regions(), ", ")
+	for _, r := range p.Regions {
+		switch {
+		case e.place(r) != nil:
+		case e.dev != nil:
+			return fmt.Errorf("project %s has region %s, but dev runs only %s: start \"anabranch dev --regions %s\", with a --data DIR of its own if this one is to stay",
+				p.Name, r, here, strings.Join(p.Regions, ","))
+		case r == p.Regions[0]:
+			return fmt.Errorf("the registry of project %s is in region %s, which is not reached from here, only %s: add it to peers in --config", p.Name, r, here)
 		}
 	}
 	return nil

@@ -17,7 +17,8 @@ import (
 )
 
 type compactCmd struct {
-	where
+	where `group:"where"`
+
 	Stream string        `arg:"" optional:"" help:"Only this stream."`
 	Every  time.Duration `help:"Go on, and compact again after so long; 0 compacts once." default:"0"`
 }

@@ -117,14 +117,7 @@ func describeProject(out *output, s *catalogue.State, name string) {
 	}
 	for i := range p.Services {
 		if sv := &p.Services[i]; show(sv.Name) {
-			out.say("\nservice %s", sv.Name)
-			for _, sel := range sv.Features {
-				as := ""
-				if sel.As != "" {
-					as = " as " + sel.As
-				}
-				out.say("  %s%s: %s", sel.View, as, strings.Join(sel.Features, ", "))
-			}
+			describeService(out, p, sv)
 		}
 	}
 }
@@ -172,6 +165,27 @@ func describeView(out *output, s *catalogue.State, v *definition.View) {
 		rows = append(rows, []string{"  " + f.Name, f.Kind, orDash(f.Of), window, orDash(f.Where)})
 	}
 	out.table([]string{"  FEATURE", "KIND", "OF", "WINDOW", "WHERE"}, rows)
+}
+
+func describeService(out *output, p *definition.Project, sv *definition.Service) {
+	out.say("\nservice %s", sv.Name)
+	for _, sel := range sv.Features {
+		as := ""
+		if sel.As != "" {
+			as = " as " + sel.As
+		}
+		names := []string{}
+		for _, name := range sel.Features {
+			if v := p.View(sel.View); name == "*" && v != nil {
+				for _, f := range v.Features {
+					names = append(names, f.Name)
+				}
+				continue
+			}
+			names = append(names, name)
+		}
+		out.say("  %s%s: %s", sel.View, as, strings.Join(names, ", "))
+	}
 }
 
 func described(owner, description string) string {

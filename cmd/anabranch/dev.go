@@ -327,7 +327,11 @@ func (d *dev) announce(out *output) error {
 		rows = append(rows, []string{n.cfg.region, a.Kafka, a.SchemaRegistry, a.HTTP})
 	}
 	out.table([]string{"REGION", "KAFKA", "SCHEMA REGISTRY", "HTTP"}, rows)
-	out.say("\nobjects in %s\nready; stop with Ctrl-C, start again to go on", d.addresses.ObjectStore)
+	below := d.data
+	if filepath.Base(below) == dataDir {
+		below = filepath.Dir(below)
+	}
+	out.say("\nobjects in %s\nready; commands that are started in %s or below find it\nstop with Ctrl-C, start again to go on", d.addresses.ObjectStore, below)
 	return nil
 }
 

@@ -170,17 +170,26 @@ func printAnswer(out *output, region string, entities []string, a *featuresAnswe
 	out.table(head, rows)
 	ages := []string{}
 	for j := range a.Rows {
-		age := "unknown"
-		for _, ms := range a.Rows[j].AgeMillis {
-			if ms != nil {
-				age = fmt.Sprintf("%d ms", *ms)
-			}
-		}
-		ages = append(ages, age)
+		ages = append(ages, ageText(a.Rows[j].AgeMillis))
 	}
 	out.say("\nregion %s, at %s, age %s, plan %s%s", region, a.At, strings.Join(ages, " / "), a.Plan, flagText(a.Flags))
 	out.say("token %s", a.Token)
 	hintOutside(out, a)
+}
+
+// ageText is the greatest age of a row's values.
+func ageText(ages []*int64) string {
+	most := int64(-1)
+	for _, ms := range ages {
+		if ms == nil {
+			return "unknown"
+		}
+		most = max(most, *ms)
+	}
+	if most < 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%d ms", most)
 }
 
 func flagText(flags []string) string {
@@ -211,13 +220,13 @@ func hintOutside(out *output, a *featuresAnswer) {
 }
 
 func shortJSON(raw json.RawMessage) string {
+	text := string(raw)
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
-		return s
+		text = s
 	}
-	text := string(raw)
-	if len(text) > 60 {
-		text = text[:57] + "…"
+	if runes := []rune(text); len(runes) > 60 {
+		text = string(runes[:59]) + "…"
 	}
 	return text
 }

@@ -25,7 +25,8 @@ import (
 )
 
 type getHistoricalCmd struct {
-	where
+	where `group:"where"`
+
 	Service          string        `arg:"" help:"A feature service, or features as view:feature,view:*."`
 	Spine            string        `help:"File of rows: join keys, event_timestamp and any other columns (Parquet, CSV, Arrow or JSONL)." required:"" placeholder:"FILE"`
 	Out              string        `help:"Parquet file to write; its manifest goes beside it." required:"" placeholder:"FILE"`
@@ -317,34 +318,26 @@ func (w *world) open(upto position.Frontier, out *output) training.Histories {
 			return nil, err
 		}
 		w.histories = append(w.histories, h)
-		return &historyOf{h, len(w.state.Project.Stream(stream).Fields)}, nil
+		return &historyOf{h}, nil
 	}
 }
 
-// historyOf gives a history's events as the sweep takes them.
+// historyOf gives a history's events as the sweep takes them: with the fields
+// that History.Fields names and no others.
 type historyOf struct {
 	*history.History
-	fields int // of the stream
 }
 
 // Scan hands out each key's events; see training.History.
 func (h *historyOf) Scan(ctx context.Context, partition int32, keys [][]byte, fn func(key []byte, events []asof.Event) error) error {
 	var list []asof.Event
-	var slab []value.Value
-	fields := h.fields
 	return h.History.Scan(ctx, partition, history.Keys(keys), func(key []byte, events []history.Event) error {
 		list = list[:0]
-		if need := len(events) * fields; cap(slab) < need {
-			slab = make([]value.Value, need, 2*need)
-		}
-		var ev wire.Event
 		for i := range events {
 			e := &events[i]
-			ev.Fields = slab[i*fields : (i+1)*fields : (i+1)*fields]
-			h.Spread(&ev, key, e)
 			list = append(list, asof.Event{
 				Source: e.Source, Partition: e.Partition, Offset: e.Offset, Stamp: e.Stamp, Time: e.Time, Created: e.Created,
-				ID: e.ID, HasID: e.HasID, Fields: ev.Fields,
+				ID: e.ID, HasID: e.HasID, Fields: e.Fields,
 			})
 		}
 		return fn(key, list)
@@ -370,7 +363,8 @@ func (w *world) train(ctx context.Context, req *training.Request, out *output) (
 }
 
 type snapshotCmd struct {
-	where
+	where `group:"where"`
+
 	View        string `arg:"" help:"The view."`
 	Out         string `help:"Parquet file to write; its manifest goes beside it." required:"" placeholder:"FILE"`
 	At          string `help:"Read time, RFC 3339; default now." placeholder:"TIME"`

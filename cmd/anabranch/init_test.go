@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"fmt"
 	"os"
@@ -94,6 +95,32 @@ func TestInitReadsEveryFormat(t *testing.T) {
 			t.Errorf("%s: guessed %+v", name, doc)
 		}
 	}
+}
+
+func TestInitTakesTheSchemaOfAnAvroFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "orders.avro")
+	writeOrderAvro(t, path, orders(9))
+	doc := answers[initJSON](t, "init", "--sample", path, "--out", filepath.Join(dir, "d"))
+	if doc.Stream != "orders" || doc.EventTimestamp != "ordered_at" || len(doc.JoinKeys) != 1 || doc.JoinKeys[0] != (joinKeyJSON{"item", "string"}) {
+		t.Errorf("guessed %+v", doc)
+	}
+	schema, err := os.ReadFile(filepath.Join(dir, "d", "orders.avsc"))
+	if err != nil || string(schema) != orderSchema {
+		t.Errorf("the schema is %s, %v", schema, err)
+	}
+}
+
+func FuzzAvroHeader(f *testing.F) {
+	f.Add([]byte("Obj\x01\x02\x16avro.schema\x04{}\x00"))
+	f.Add([]byte("Obj\x01\x01\x08\x02a\x02b\x00"))
+	f.Add([]byte("Obj\x01\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		schema, err := avroHeaderSchema(bytes.NewReader(b))
+		if err == nil && !bytes.Contains(b, []byte("avro.schema")) {
+			t.Errorf("found schema %q in %q", schema, b)
+		}
+	})
 }
 
 // writeOrdersParquet writes the rows of orderLines as Parquet.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +24,11 @@ func (c *initCmd) fromSample(out *output) (*draft, error) {
 		return nil, err
 	}
 	defer in.close()
+	if in.format == "avro" {
+		if d := c.fromHeader(in); d != nil {
+			return d, nil
+		}
+	}
 	t := table{index: map[string]int{}}
 	var bad int
 	var firstBad error
@@ -50,6 +56,29 @@ func (c *initCmd) fromSample(out *output) (*draft, error) {
 	}
 	files, err := infer.FromSample(infer.Sample{Name: c.sampleName(), Columns: t.columns, Rows: t.rows, Text: in.format == "csv"})
 	return &draft{files: files, rows: len(t.rows), source: fmt.Sprintf("%s rows of %s", count(len(t.rows)), in.name), key: t.first()}, err
+}
+
+// fromHeader starts from the schema that an Avro file brings along; nil if that
+// is not enough.
+func (c *initCmd) fromHeader(in *inputFile) *draft {
+	f, err := os.Open(in.path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	r, err := unpacked(f, in.path)
+	if err != nil {
+		return nil
+	}
+	schema, err := avroHeaderSchema(r)
+	if err != nil {
+		return nil
+	}
+	files, err := infer.FromSchema(c.sampleName(), "", schema)
+	if err != nil {
+		return nil
+	}
+	return &draft{files: files, source: "the schema of " + in.name}
 }
 
 // sampleName is what the stream is called: --name, or the file's name without

@@ -347,6 +347,8 @@ func plainValue(v value.Value, t value.Type) any {
 		return v.N
 	case value.Float64:
 		return v.Float()
+	case value.String:
+		return string(v.B)
 	case value.Bytes:
 		return bytes.Clone(v.B)
 	case value.Timestamp:
@@ -360,5 +362,5 @@ func plainValue(v value.Value, t value.Type) any {
 		}
 		return items
 	}
-	return value.Format(v, t) // text or a date
+	return strings.Trim(value.Format(v, t), `"`) // a date
 }

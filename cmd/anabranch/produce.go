@@ -221,11 +221,16 @@ func (p *producer) check(in *inputFile, rejects string) (int64, error) {
 		return 0, err
 	}
 	bad := badRows{columns: map[string]bool{}}
+	said := time.Now()
 	err = in.each(func(r inputRow) error {
 		if p.only != nil && r.Err == nil && !p.only(r.Fields) {
 			return nil
 		}
 		p.checked++
+		if p.checked%1024 == 0 && time.Since(said) > 2*time.Second {
+			said = time.Now()
+			p.out.progress("%s rows checked", count(p.checked))
+		}
 		for column := range r.Fields {
 			bad.columns[column] = true
 		}

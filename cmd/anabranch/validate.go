@@ -23,7 +23,8 @@ import (
 )
 
 type validateCmd struct {
-	where
+	where `group:"where"`
+
 	Service string `arg:"" help:"A feature service, or features as view:feature,view:*."`
 	Keys    string `help:"How many keys of each view, or all." default:"100" placeholder:"N|all"`
 }
