@@ -24,7 +24,8 @@ type History interface {
 	Scan(ctx context.Context, partition int32, keys [][]byte, fn func(key []byte, events []asof.Event) error) error
 	// Frontier is what Scan gives: all of each log below its mark.
 	Frontier() position.Frontier
-	// Fields says which fields Event.Fields holds, as Sweeper.Compact takes it.
+	// Fields says which fields Event.Fields holds, by index in the stream's Fields,
+	// ascending; events may hold all fields all the same. Nil: they do.
 	Fields() []int
 }
 

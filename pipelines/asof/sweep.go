@@ -2,6 +2,7 @@ package asof
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"anabranch.dev/anabranch/pipelines/fold"
@@ -34,7 +35,8 @@ type Sweeper struct {
 	mach    *fold.Machine
 	hasIDs  bool
 	horizon stamp.Micros
-	fields  []int // see Compact; nil: all
+	fields  []int         // see Compact
+	wide    []value.Value // a compact event's fields, spread
 
 	events   []Event // of the key at hand
 	scratch  wire.Event
@@ -54,14 +56,11 @@ func New(prog *fold.Program) *Sweeper {
 	return &Sweeper{prog: prog, mach: prog.New(), hasIDs: !prog.Stream.EventID.None(), horizon: prog.Stream.EventIDHorizon}
 }
 
-// Compact says that Fields of the events to come holds only these fields, by
-// index in the stream's Fields, in this order: at least those that the program
-// needs. Nil: all.
+// Compact says that Fields of the events to come may hold only these fields, by
+// index in the stream's Fields, ascending: at least those that the program
+// needs. Events that hold all fields are taken as well. Nil: there are no others.
 func (s *Sweeper) Compact(fields []int) {
-	s.fields, s.scratch.Fields = fields, nil
-	if fields != nil {
-		s.scratch.Fields = make([]value.Value, len(s.prog.Stream.Fields))
-	}
+	s.fields, s.wide = fields, make([]value.Value, len(s.prog.Stream.Fields))
 }
 
 // Program is the program that the sweeper runs.
@@ -213,13 +212,22 @@ func (p *pendings) at(t stamp.Micros) bool {
 func (s *Sweeper) prepare(i int32) bool {
 	e := &s.events[i]
 	s.scratch.Time, s.scratch.Offset = e.Time, e.Offset
-	if s.fields == nil {
-		s.scratch.Fields = e.Fields
+	s.scratch.Fields = s.spread(e.Fields)
+	return s.mach.Prepare(&s.scratch).OK()
+}
+
+// spread is an event's fields by index in the stream's Fields.
+func (s *Sweeper) spread(fields []value.Value) []value.Value {
+	if len(fields) == len(s.prog.Stream.Fields) {
+		return fields
+	}
+	if len(fields) != len(s.fields) {
+		panic(fmt.Sprintf("BUG: asof: an event of %d fields, want %d or all %d", len(fields), len(s.fields), len(s.prog.Stream.Fields)))
 	}
 	for n, f := range s.fields {
-		s.scratch.Fields[f] = e.Fields[n]
+		s.wide[f] = fields[n]
 	}
-	return s.mach.Prepare(&s.scratch).OK()
+	return s.wide
 }
 
 func (s *Sweeper) step(row *fold.Row, i int32) {
