@@ -3,6 +3,7 @@
     readers.py rows FILE                     prints the rows as JSON, times in microseconds
     readers.py types FILE                    prints {"COLUMN": "arrow type"}
     readers.py agree FILE...                 reads the files with all three; prints {"rows": n, "columns": {...}, "differ": [...]}
+    readers.py spine IN.jsonl OUT.parquet    writes a spine as typed columns, as pandas would
     readers.py asof EVENTS_GLOB TRAIN TTL    checks the column last_origin of TRAIN against DuckDB's ASOF join
     readers.py s3 ENDPOINT PATH              prints {"rows": n, "columns": {...}} of a data set on S3
 """
@@ -36,6 +37,12 @@ def rows(path):
     table = pyarrow.parquet.ParquetFile(path).read()
     for row in table.to_pylist():
         print(json.dumps({name: plain(x) for name, x in row.items()}))
+
+
+def spine(source, target):
+    frame = pandas.read_json(source, lines=True, convert_dates=False)
+    frame["event_timestamp"] = pandas.to_datetime(frame["event_timestamp"], utc=True, format="ISO8601")
+    frame.to_parquet(target, index=False)
 
 
 def types(path):
@@ -75,14 +82,10 @@ def agree(*paths):
 
 
 ASOF = """
-WITH events AS (
-  SELECT airport, event_timestamp, origin FROM read_parquet($events)
-  QUALIFY count(*) OVER (PARTITION BY airport, event_timestamp) = 1 OR count(DISTINCT origin) OVER (PARTITION BY airport, event_timestamp) = 1
-),
-ties AS (
-  SELECT DISTINCT airport, event_timestamp FROM read_parquet($events)
-  GROUP BY ALL HAVING count(DISTINCT origin) > 1
-),
+WITH log AS (SELECT destination AS airport, __event_timestamp AS event_timestamp, origin FROM read_parquet($events)),
+instants AS (SELECT airport, event_timestamp, count(DISTINCT origin) > 1 AS tie FROM log GROUP BY ALL),
+events AS (SELECT DISTINCT airport, event_timestamp, origin FROM log SEMI JOIN (FROM instants WHERE NOT tie) USING (airport, event_timestamp)),
+ties AS (FROM instants WHERE tie),
 labels AS (SELECT row_number() OVER () AS n, * FROM read_parquet($train)),
 joined AS (
   SELECT l.n, l.airport, l.event_timestamp, l.last_origin, e.origin, e.event_timestamp AS seen
@@ -117,4 +120,4 @@ def s3(endpoint, path):
 
 
 if __name__ == "__main__":
-    {"rows": rows, "types": types, "agree": agree, "asof": asof, "s3": s3}[sys.argv[1]](*sys.argv[2:])
+    {"rows": rows, "spine": spine, "types": types, "agree": agree, "asof": asof, "s3": s3}[sys.argv[1]](*sys.argv[2:])

@@ -14,8 +14,8 @@ func (w *world) checkReaders(t *testing.T) {
 	t.Run("events", func(t *testing.T) {
 		doc := python(t, w.dir, "readers.py", "agree", events).ok(t).json(t)
 		checkAgreement(t, doc, map[string]string{
-			"event_timestamp": "timestamp[us, tz=UTC]", "created_timestamp": "timestamp[us, tz=UTC]",
-			"delay": "int64", "distance": "int64", "destination": "string",
+			"__event_timestamp": "timestamp[us, tz=UTC]", "__created_timestamp": "timestamp[us, tz=UTC]", "departed_at": "timestamp[us, tz=UTC]",
+			"__partition": "int64", "__offset": "int64", "__key": "string", "delay": "int64", "distance": "int64", "destination": "string",
 		})
 		if n := number(doc["rows"]); n != 19_000 {
 			t.Errorf("%d events in the files", n)
@@ -28,9 +28,9 @@ func (w *world) checkReaders(t *testing.T) {
 		}
 	})
 	t.Run("training set", func(t *testing.T) {
-		doc := python(t, w.dir, "readers.py", "agree", "train-label.parquet").ok(t).json(t)
+		doc := python(t, w.dir, "readers.py", "agree", "train-off.parquet").ok(t).json(t)
 		checkAgreement(t, doc, map[string]string{
-			"airport": "string", "event_timestamp": "timestamp[us, tz=UTC]", "flights_1h": "int64", "mean_delay_7d": "double",
+			"airport": "string", "event_timestamp": "timestamp[ns, tz=UTC]", "label": "int64", "flights_1h": "int64", "mean_delay_7d": "double",
 			"max_delay_24h": "int64", "last_origin": "string", "recent_origins": "list<element: string>", "origins_7d": "int64", "miles": "int64",
 		})
 	})
