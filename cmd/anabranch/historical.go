@@ -20,7 +20,6 @@ import (
 	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/position"
 	"anabranch.dev/anabranch/schemas/stamp"
-	"anabranch.dev/anabranch/schemas/value"
 	"anabranch.dev/anabranch/schemas/wire"
 )
 
