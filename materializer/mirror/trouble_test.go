@@ -182,6 +182,8 @@ func TestAnUnknownSchemaBlocksItsPartitionAloneUntilItIsKnown(t *testing.T) {
 		w.produce("eu", i, i+1)
 	}
 	w.append("eu", bad)
+	bad.Partition = blocked.Partition // behind the one that blocks: its turn will come
+	w.append("eu", bad)
 	w.produce("us", 0, 100)
 	w.eventually("a status that says so", func() bool {
 		list := w.view("eu", "spending").Blocked
@@ -206,6 +208,7 @@ func TestAnUnknownSchemaBlocksItsPartitionAloneUntilItIsKnown(t *testing.T) {
 		t.Fatalf("registered as %d, want %d: %v", id, next, err)
 	}
 	w.converged()
+	w.eventually("the other bad record is quarantined", func() bool { return len(w.quarantined("eu")) == 2 })
 	if n := w.events("us", "spending"); n != 50+50+60+100 { // the blocked one is a copy of o-3
 		t.Fatalf("%d events, want 260", n)
 	}

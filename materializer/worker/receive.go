@@ -104,10 +104,11 @@ func (o *owner) absorb(head round.Header, pieces [][]byte) error {
 // before the mark with a later stamp, or after it with an earlier one, is of
 // another log under the same name.
 func sameHistory(mark position.Mark, head round.Header) error {
-	if mark.Next == 0 || head.Hi.Next <= mark.Next && head.Hi.Stamp <= mark.Stamp || head.Hi.Next >= mark.Next && head.Hi.Stamp >= mark.Stamp {
-		return nil
+	hi := head.Hi
+	if mark.Next > 0 && (hi.Next <= mark.Next && hi.Stamp > mark.Stamp || hi.Next >= mark.Next && hi.Stamp < mark.Stamp) {
+		return &replacedError{head.Source, hi, mark}
 	}
-	return &replacedError{head.Source, head.Hi, mark}
+	return nil
 }
 
 // replacedError: the log of another region is not the one that was folded.
