@@ -73,6 +73,9 @@ func TestDevIsAWorldOfItsOwn(t *testing.T) {
 	outer := t
 	t.Run("prints one line of addresses", func(t *testing.T) { testLine(t, w) })
 	t.Run("serves what was produced", func(t *testing.T) { testServes(t, list) })
+	t.Run("training sets", func(t *testing.T) { testHistorical(t, list) })
+	t.Run("snapshot", func(t *testing.T) { testSnapshot(t, list) })
+	t.Run("validate", testValidate)
 	t.Run("a rerun changes nothing", func(t *testing.T) { testRerun(t) })
 	t.Run("bad rows", func(t *testing.T) { testBadRows(t, dir) })
 	t.Run("standard input", func(t *testing.T) { testStdin(t, below) })

@@ -89,7 +89,7 @@ func (c *getHistoricalCmd) Run(ctx context.Context, out *output) error {
 		req.Service = c.Service
 	}
 	if err := training.ParseKnownAt(c.KnownAt, &req.Cut); err != nil {
-		return usage("--%v", err)
+		return flagError(err)
 	}
 	if err := parseAsOf(c.AsOf, &req.Cut); err != nil {
 		return err
@@ -103,6 +103,14 @@ func (c *getHistoricalCmd) Run(ctx context.Context, out *output) error {
 	}
 	printTraining(out, rep)
 	return nil
+}
+
+// flagError is wrong usage, unless what the flag asks for is not built yet.
+func flagError(err error) error {
+	if strings.Contains(err.Error(), "not built yet") {
+		return fmt.Errorf("--%w", err)
+	}
+	return usage("--%v", err)
 }
 
 // timeOptions reads --timezone and --time-unit.
@@ -126,7 +134,7 @@ func parseAsOf(text string, cut *asof.Cut) error {
 		return err
 	}
 	if err := training.ParseAsOf(text, cut); err != nil {
-		return usage("--%v", err)
+		return flagError(err)
 	}
 	return nil
 }
