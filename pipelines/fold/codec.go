@@ -103,9 +103,9 @@ type decoder struct {
 }
 
 func (d *decoder) part() Part {
-	part := d.p.NewPart(position.Source{Origin: d.Text(), Incarnation: uint32(d.Uvarint())})
+	part := d.p.NewPart(position.Source{Origin: d.Text(), Incarnation: uint32(d.Limited(1 << 31))})
 	part.Newest = stamp.Micros(d.Varint())
-	part.Life.Seq = int64(d.Uvarint()) - 1
+	part.Life.Seq = int64(d.Limited(1<<62)) - 1
 	part.Life.Stamp = stamp.Stamp(d.Uvarint())
 	d.states(0, &part, &part.Life)
 	for g := 1; g < len(d.p.groups); g++ {
@@ -119,6 +119,10 @@ func (d *decoder) panes(g int, part *Part) []Pane {
 	if count == 0 {
 		return nil
 	}
+	if part.Life.Seq < 0 {
+		d.Fail("panes of a part that has seen nothing")
+		return nil
+	}
 	panes := make([]Pane, 0, count)
 	prev := int64(0)
 	for i := 0; i < count && d.Err() == nil; i++ {
@@ -128,8 +132,8 @@ func (d *decoder) panes(g int, part *Part) []Pane {
 		}
 		prev += gap
 		q := Pane{Epoch: prev, States: d.p.NewStates(g)}
-		q.Seq = part.Life.Seq - int64(d.Uvarint())
-		q.Stamp = part.Life.Stamp - stamp.Stamp(d.Uvarint())
+		q.Seq = part.Life.Seq - int64(d.Limited(uint64(part.Life.Seq)))
+		q.Stamp = part.Life.Stamp - stamp.Stamp(d.Limited(uint64(part.Life.Stamp)))
 		d.states(g, part, &q)
 		panes = append(panes, q)
 	}

@@ -15,14 +15,21 @@ import (
 type Machine struct {
 	prog   *Program
 	conds  []bool
-	xs     []value.Value
+	xs     []*value.Value // of the prepared event: its fields, or what is in made
+	made   []value.Value  // what inputs evaluate to
+	takes  []bool         // which slots the prepared event is one of
+	source position.Source
+	rank   uint32        // of source
 	read   []merge.State // one scratch state for each slot
 	Errors int64         // expressions that failed at run time and counted as null
 }
 
 // New makes a machine for the program.
 func (p *Program) New() *Machine {
-	m := &Machine{prog: p, conds: make([]bool, len(p.conds)), xs: make([]value.Value, len(p.inputs))}
+	m := &Machine{
+		prog: p, conds: make([]bool, len(p.conds)), xs: make([]*value.Value, len(p.inputs)),
+		made: make([]value.Value, len(p.inputs)), takes: make([]bool, len(p.slots)),
+	}
 	m.read = make([]merge.State, len(p.slots))
 	for i := range p.slots {
 		m.read[i] = p.slots[i].spec.New()
@@ -34,8 +41,9 @@ func (p *Program) New() *Machine {
 func (m *Machine) Program() *Program { return m.prog }
 
 // Prepare evaluates the program's expressions over an accepted event, as Step
-// needs them. The verdict is OverBound if a number is too large for its scale:
-// then the event is quarantined and must not be stepped.
+// needs them; the event must stay as it is until then. The verdict is OverBound
+// if a number is too large for its scale: then the event is quarantined and must
+// not be stepped.
 func (m *Machine) Prepare(ev *wire.Event) wire.Verdict {
 	for i, c := range m.prog.conds {
 		ok, err := c.Cond(ev.Fields)
@@ -45,35 +53,40 @@ func (m *Machine) Prepare(ev *wire.Event) wire.Verdict {
 		m.conds[i] = ok
 	}
 	for i := range m.prog.inputs {
-		x, ok := m.evaluate(&m.prog.inputs[i], ev.Fields)
-		if !ok {
+		if !m.evaluate(i, ev.Fields) {
 			return wire.Verdict{Reason: wire.OverBound, Detail: m.overBound(i)}
 		}
-		m.xs[i] = x
 	}
 	return wire.Verdict{}
 }
 
-func (m *Machine) evaluate(in *input, fields []value.Value) (value.Value, bool) {
-	x := in.literal
+// evaluate points the machine at the value of an input, and reports whether it
+// is within bounds.
+func (m *Machine) evaluate(i int, fields []value.Value) bool {
+	in := &m.prog.inputs[i]
+	x := &in.literal
 	switch {
 	case in.field >= 0:
-		x = fields[in.field]
+		x = &fields[in.field]
 	case in.expr != nil:
 		var err error
-		if x, err = in.expr.Eval(fields); err != nil {
+		x = &m.made[i]
+		if *x, err = in.expr.Eval(fields); err != nil {
 			m.Errors++
-			return value.Value{}, true
+			*x = value.Value{}
 		}
 	}
+	m.xs[i] = x
 	if !in.fixed || x.Kind == value.Null || x.Kind == value.Int64 {
-		return x, true
+		return true
 	}
 	if x.Kind == value.Float64 {
 		n, ok := value.Fixed(x.Float(), in.scale)
-		return value.Dec(n), ok
+		m.made[i] = value.Dec(n)
+		m.xs[i] = &m.made[i]
+		return ok
 	}
-	return x, x.Int128().Within(value.BoundBits)
+	return x.Int128().Within(value.BoundBits)
 }
 
 func (m *Machine) overBound(input int) string {
@@ -93,7 +106,10 @@ func (m *Machine) Step(r *Row, s position.Source, ev *wire.Event, st stamp.Stamp
 	if p.where >= 0 && !m.conds[p.where] {
 		return false
 	}
-	order := merge.Order{Time: ev.Time, Stamp: st, Rank: p.Rank(s), Offset: ev.Offset}
+	for i := range p.slots {
+		m.takes[i] = m.taken(&p.slots[i])
+	}
+	order := merge.Order{Time: ev.Time, Stamp: st, Rank: m.rankOf(s), Offset: ev.Offset}
 	part := p.part(r, s)
 	part.Life.touch(order)
 	m.add(0, &part.Life, order)
@@ -121,8 +137,16 @@ func (q *Pane) touch(o merge.Order) {
 	}
 }
 
-// takes reports whether the prepared event is one of the slot's.
-func (m *Machine) takes(s *slot) bool {
+// rankOf is Program.Rank, remembered for the source of the last event.
+func (m *Machine) rankOf(s position.Source) uint32 {
+	if s != m.source {
+		m.source, m.rank = s, m.prog.Rank(s)
+	}
+	return m.rank
+}
+
+// taken reports whether the prepared event is one of the slot's.
+func (m *Machine) taken(s *slot) bool {
 	if s.where >= 0 && !m.conds[s.where] || s.present >= 0 && m.xs[s.present].IsNull() {
 		return false
 	}
@@ -131,7 +155,7 @@ func (m *Machine) takes(s *slot) bool {
 
 func (m *Machine) wanted(g int) bool {
 	for _, i := range m.prog.groups[g].slots {
-		if m.takes(&m.prog.slots[i]) {
+		if m.takes[i] {
 			return true
 		}
 	}
@@ -140,9 +164,9 @@ func (m *Machine) wanted(g int) bool {
 
 func (m *Machine) add(g int, pane *Pane, order merge.Order) {
 	for j, i := range m.prog.groups[g].slots {
-		s := &m.prog.slots[i]
-		if m.takes(s) {
-			pane.States[j].Add(merge.Input{Order: order, X: m.xs[s.x], Remove: s.remove >= 0 && m.conds[s.remove]})
+		if m.takes[i] {
+			s := &m.prog.slots[i]
+			pane.States[j].Add(merge.Input{Order: order, X: *m.xs[s.x], Remove: s.remove >= 0 && m.conds[s.remove]})
 		}
 	}
 }
