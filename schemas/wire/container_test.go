@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/big"
 	"testing"
+	"time"
 
 	"github.com/linkedin/goavro/v2"
 )
@@ -70,5 +71,43 @@ func TestContainerRowsEncodeAgain(t *testing.T) {
 	}
 	if _, err := OpenContainer(bytes.NewReader([]byte("no"))); err == nil {
 		t.Error("rubbish opened")
+	}
+}
+
+func TestContainerDatesEncodeAgain(t *testing.T) {
+	const schema = `{"type":"record","name":"R","fields":[{"name":"x","type":["null",{"type":"int","logicalType":"date"}]},
+	 {"name":"y","type":{"type":"array","items":{"type":"int","logicalType":"date"}}}]}`
+	var file bytes.Buffer
+	w, err := goavro.NewOCFWriter(goavro.OCFConfig{W: &file, Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := time.Unix(0, 0).UTC()
+	dates := []any{day.AddDate(0, 0, -1), day.AddDate(0, 0, 19000), day.AddDate(0, 0, -719161)}
+	if err := w.Append([]any{map[string]any{"x": goavro.Union("int.date", dates[1]), "y": dates}}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := OpenContainer(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := c.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, err := NewEncoder(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := appendLong(appendLong(appendLong(nil, 1), 19000), 3)
+	for _, days := range []int64{-1, 19000, -719161, 0} {
+		want = appendLong(want, days)
+	}
+	if got, err := enc.EncodeValues(nil, row); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%x, %v, want %x", got, err, want)
+	}
+	row["y"] = []any{day.Add(time.Hour)}
+	if _, err := enc.EncodeValues(nil, row); err == nil {
+		t.Error("an hour of a day is a date")
 	}
 }

@@ -85,6 +85,8 @@ func appendWhole(dst []byte, n *node, v value.Value, least, most int64) ([]byte,
 	case v.Kind == value.Timestamp && unit != 0:
 		v.N, ok = fromMicros(v.N, unit)
 	case v.Kind == value.Date && n.logical == "date":
+	case v.Kind == value.Timestamp && n.logical == "date":
+		v.N, ok = v.N/int64(stamp.Day), v.N%int64(stamp.Day) == 0
 	case v.Kind == value.String && n.logical == "date":
 		v.N, ok = dateText(string(v.B), least, most)
 	case v.Kind == value.String:
