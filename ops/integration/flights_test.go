@@ -216,6 +216,11 @@ func (w *world) checkVectors(t *testing.T, flights []flight, log string) {
 			}
 		}
 		d.check(t, "vectors of "+region, 200*14*2)
+		i := slices.IndexFunc(rows, func(row object) bool { return row["airport"] == "ATL" })
+		doc := w.cli(region, "get-online", "delay_model", "--entity", "airport=ATL", "--at", noon).ok(t).json(t)
+		if !same(at(doc, "rows", 0, "values"), at(got, "rows", i, "values")) {
+			t.Errorf("get-online in %s: %v, over HTTP %v", region, at(doc, "rows", 0), at(got, "rows", i))
+		}
 	}
 }
 

@@ -26,15 +26,15 @@ install() { once "apicurio-$VERSION" fetch; }
 
 # backward sets the global rule; the default NONE would let every incompatible schema pass.
 backward() {
-  curl -fsS -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' \
-    -d '{"compatibility":"BACKWARD"}' "http://127.0.0.1:$1$API/config" |
-    grep -q BACKWARD
+  python3 -c 'import sys, urllib.request as u
+put = u.Request(sys.argv[1], b"{\"compatibility\":\"BACKWARD\"}", {"Content-Type": "application/vnd.schemaregistry.v1+json"}, method="PUT")
+sys.exit(b"BACKWARD" not in u.build_opener(u.ProxyHandler({})).open(put, timeout=5).read())' "http://127.0.0.1:$1$API/config"
 }
 
 start() {
   [ $# -eq 2 ] || [ $# -eq 3 ] || die "usage: apicurio.sh start RUN [NAME=]PORT [KAFKA]"
   install
-  need curl "install curl (Debian: curl)"
+  need python3 "install Python 3 (Debian: python3)"
   mkdir -p "$1"
   local run port=${2##*=} name=apicurio kafka=${3:-}
   run=$(cd "$1" && pwd)
