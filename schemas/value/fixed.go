@@ -31,9 +31,26 @@ func Pow10(n int32) Int128 {
 // its shortest decimal form that reads back as f (2.675 at scale 2 is 268). It
 // reports false if f is not finite or the result is beyond 2^BoundBits.
 func Fixed(f float64, scale int32) (Int128, bool) {
-	if n := int64(f); scale == 0 && float64(n) == f && n > -1<<53 && n < 1<<53 {
+	if n, ok := fewDigits(f, scale); ok {
 		return Int128Of(n), true
 	}
+	return fixedByText(f, scale)
+}
+
+// fewDigits is Fixed where the answer n has at most 15 digits and f is the float
+// nearest to n*10^-scale. No other decimal of at most 15 digits is read as f, as
+// any two of them differ by more than floats do; so n*10^-scale is the shortest
+// form, without being written out.
+func fewDigits(f float64, scale int32) (int64, bool) {
+	if scale > 15 || !(math.Abs(f) < 1e15) {
+		return 0, false
+	}
+	p := float64(uintPow10[scale])
+	n := math.Round(f * p)
+	return int64(n), math.Abs(n) < 1e15 && n/p == f
+}
+
+func fixedByText(f float64, scale int32) (Int128, bool) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return Int128{}, false
 	}
