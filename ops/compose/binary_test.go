@@ -144,14 +144,15 @@ func (s *service) inImage(p string) (string, error) {
 	return "", fmt.Errorf("%s is not in the image", p)
 }
 
-// readsSettings has the binary read a settings file: a command that then finds
-// no region to talk to, since there is no such host here, has read it.
+// readsSettings has the binary read a settings file, strictly and to its end,
+// and stop there: a worker without the role fold is refused before it opens
+// anything.
 func (b *binary) readsSettings(file string) error {
-	cmd := exec.Command(b.path, "status", "--config", file)
+	cmd := exec.Command(b.path, "worker", "--config", file, "--data", tempDir, "--roles", "serve")
 	cmd.Dir = tempDir
 	out, err := cmd.CombinedOutput()
-	if err == nil || strings.Contains(string(out), "no region answers") {
+	if err != nil && strings.Contains(string(out), "so fold must be among them") {
 		return nil
 	}
-	return fmt.Errorf("%s", strings.TrimSpace(string(out)))
+	return fmt.Errorf("%v: %s", err, strings.TrimSpace(string(out)))
 }
