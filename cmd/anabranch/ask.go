@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,12 +54,16 @@ func (e *env) ask(ctx context.Context, pl *place, path string, v any) error {
 // post sends a JSON document to a region. An answer other than 200 is a
 // *problem.
 func (e *env) post(ctx context.Context, pl *place, path string, body []byte) ([]byte, error) {
-	return e.do(ctx, pl, http.MethodPost, path, body)
+	b, err := e.do(ctx, pl, http.MethodPost, path, body)
+	if err != nil {
+		return nil, fmt.Errorf("region %s: %w", pl.region, err)
+	}
+	return b, nil
 }
 
 func (e *env) do(ctx context.Context, pl *place, method, path string, body []byte) ([]byte, error) {
 	if pl.http == "" {
-		return nil, fmt.Errorf("the HTTP address of region %s is not known: give --server, or http under peers in --config", pl.region)
+		return nil, errors.New("its HTTP address is not known: give --http-listen or --server, or http under peers in --config")
 	}
 	req, err := http.NewRequestWithContext(ctx, method, pl.http+path, bytes.NewReader(body))
 	if err != nil {

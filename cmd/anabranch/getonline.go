@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -142,8 +143,8 @@ func (e *env) features(ctx context.Context, pl *place, req *featuresRequest, tim
 	}
 	for deadline := time.Now().Add(timeout); ; {
 		answer, err := e.post(ctx, pl, "/v1/features", body)
-		p, is := err.(*problem)
-		if !is || p.Status != http.StatusServiceUnavailable || !strings.HasSuffix(p.Type, "/building") || time.Now().After(deadline) {
+		var p *problem
+		if !errors.As(err, &p) || p.Status != http.StatusServiceUnavailable || !strings.HasSuffix(p.Type, "/building") || time.Now().After(deadline) {
 			return answer, err
 		}
 		select {

@@ -63,7 +63,7 @@ type fileSettings struct {
 }
 
 type kafkaSettings struct {
-	Brokers []string     `yaml:"brokers"`
+	Brokers brokerList   `yaml:"brokers"`
 	TLS     tlsSettings  `yaml:"tls"`
 	SASL    saslSettings `yaml:"sasl"`
 }
@@ -73,6 +73,27 @@ type tlsSettings struct {
 	CA      string `yaml:"ca"`
 	Cert    string `yaml:"cert"`
 	Key     string `yaml:"key"`
+}
+
+// brokerList is addresses, as a list or as text with commas between them.
+type brokerList []string
+
+// UnmarshalYAML reads either form.
+func (l *brokerList) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*l = strings.FieldsFunc(n.Value, func(r rune) bool { return r == ',' || r == ' ' })
+		return nil
+	}
+	return n.Decode((*[]string)(l))
+}
+
+// UnmarshalYAML reads tls: true as well as the settings one by one.
+func (t *tlsSettings) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		return n.Decode(&t.Enabled)
+	}
+	type plain tlsSettings
+	return n.Decode((*plain)(t))
 }
 
 type saslSettings struct {
@@ -214,7 +235,7 @@ func loadSettings(r io.Reader) (kong.Resolver, error) {
 
 func (f *fileSettings) flags() map[string]any {
 	return map[string]any{
-		"region": f.Region, "project": f.Project, "kafka-brokers": f.Kafka.Brokers,
+		"region": f.Region, "project": f.Project, "kafka-brokers": []string(f.Kafka.Brokers),
 		"kafka-tls": f.Kafka.TLS.Enabled || f.Kafka.TLS.CA != "", "kafka-tls-ca": f.Kafka.TLS.CA,
 		"kafka-tls-cert": f.Kafka.TLS.Cert, "kafka-tls-key": f.Kafka.TLS.Key,
 		"kafka-sasl-mechanism": f.Kafka.SASL.Mechanism, "kafka-sasl-username": f.Kafka.SASL.Username, "kafka-sasl-password": f.Kafka.SASL.Password,

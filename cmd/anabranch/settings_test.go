@@ -97,6 +97,13 @@ func TestSettingsAreReadStrictly(t *testing.T) {
 	fails(t, exitUsage, []string{"nowhere.yaml"}, "worker", "--config", "nowhere.yaml")
 }
 
+func TestSettingsHaveShortForms(t *testing.T) {
+	f, err := parseSettings([]byte("kafka: {brokers: \"a:1, b:2\", tls: true}\nhttp: {tls: {cert: c, key: k}}\n"))
+	if err != nil || len(f.Kafka.Brokers) != 2 || f.Kafka.Brokers[1] != "b:2" || !f.Kafka.TLS.Enabled || f.HTTP.TLS.Cert != "c" {
+		t.Errorf("found %+v, %v", f, err)
+	}
+}
+
 func TestSecretFiles(t *testing.T) {
 	t.Setenv("ANABRANCH_HTTP_TOKEN_FILE", "/nowhere/token")
 	fails(t, exitUsage, []string{"ANABRANCH_HTTP_TOKEN_FILE", "/nowhere/token"}, "worker")

@@ -38,7 +38,7 @@ func (c *statusCmd) Run(ctx context.Context, out *output) error {
 	for i := range e.places {
 		pl := &e.places[i]
 		var r regionStatusJSON
-		if err := e.get(ctx, pl, "/v1/status", &r.nodeStatus); err != nil {
+		if err := e.ask(ctx, pl, "/v1/status", &r.nodeStatus); err != nil {
 			r.Error = err.Error()
 		} else {
 			answered++

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -243,7 +244,8 @@ func (c *validation) ask(ctx context.Context, batch []*served, near bool) error 
 		req.At = at.String()
 	}
 	body, err := c.env.features(ctx, &c.env.places[0], req, 30*time.Second)
-	if p, is := err.(*problem); is && strings.HasSuffix(p.Type, "/at-too-early") {
+	var p *problem
+	if errors.As(err, &p) && strings.HasSuffix(p.Type, "/at-too-early") {
 		req.At = "" // an event came in between: read at its time
 		body, err = c.env.features(ctx, &c.env.places[0], req, 30*time.Second)
 	}
