@@ -249,6 +249,11 @@ type Records struct {
 	Topic     string
 	Partition int32
 
+	// From is where they begin: it is the Next of those before, or the offset
+	// that was asked for. Who has Added the partition again since, with another
+	// offset, tells by it what is outdated.
+	From int64
+
 	// Next is the offset up to which the partition is read: everything below
 	// it is in this or an earlier Poll, or is no committed record. It may lie
 	// beyond the last record, and grow without any.

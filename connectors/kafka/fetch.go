@@ -50,6 +50,7 @@ func (s *source) pop(room int, must bool) (chunk, bool) {
 	rest.batches, rest.Count = c.batches[n:], c.Count-count
 	last := c.batches[n-1]
 	c.batches, c.Count, c.Next, c.LeaderEpoch = c.batches[:n:n], count, last.last+1, last.epoch
+	rest.From = c.Next
 	return c, true
 }
 
@@ -217,7 +218,7 @@ func (r *Reader) digest(p *part, rp *kmsg.FetchResponseTopicPartition) (chunk, b
 		return chunk{}, false
 	}
 	c := chunk{part: p, Records: Records{
-		Topic: p.Topic, Partition: p.Partition, Next: p.next, LeaderEpoch: p.epoch,
+		Topic: p.Topic, Partition: p.Partition, From: p.next, Next: p.next, LeaderEpoch: p.epoch,
 		HighWatermark: rp.HighWatermark, LastStable: rp.LastStableOffset, LogStart: rp.LogStartOffset,
 	}}
 	err := c.decode(rp)

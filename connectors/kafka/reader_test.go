@@ -150,6 +150,9 @@ func TestPollIsBounded(t *testing.T) {
 		count := 0
 		for i := range b.Partitions {
 			p := &b.Partitions[i]
+			if p.From != next[p.Partition] {
+				t.Fatalf("partition %d: from %d, want %d", p.Partition, p.From, next[p.Partition])
+			}
 			for r := range p.All() {
 				if r.Offset != next[p.Partition] {
 					t.Fatalf("partition %d: offset %d, want %d", p.Partition, r.Offset, next[p.Partition])

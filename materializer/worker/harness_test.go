@@ -144,6 +144,32 @@ func (s *stand) sell(t testing.TB, n int) (bytes int) {
 // begin starts the pipeline of the one view on a store.
 func (s *stand) begin(t testing.TB, store *state.Store) *pipeline {
 	t.Helper()
+	a, view, prog := s.adoption(t, store)
+	p, err := s.region.begin(context.Background(), a, view, prog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// owner makes the owner of partition 0, of a pipeline that does not run.
+func (s *stand) owner(t testing.TB) *owner {
+	t.Helper()
+	a, def, prog := s.adoption(t, memStore(t))
+	view, err := s.region.cfg.Store.OpenView(def.Name, a.instances[def.Name], 1, "eu", prog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.region.openPipeline(t.Context(), "k", view, s.project, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.reader.Close)
+	return p.owners[0]
+}
+
+func (s *stand) adoption(t testing.TB, store *state.Store) (adoption, *definition.View, *fold.Program) {
+	t.Helper()
 	programs, err := fold.CompileAll(s.project)
 	if err != nil {
 		t.Fatal(err)
@@ -154,11 +180,7 @@ func (s *stand) begin(t testing.TB, store *state.Store) *pipeline {
 		project: s.project, version: 1, versions: map[string]int{view.Name: 1},
 		instances: map[string]string{view.Name: definition.ViewHash(s.project, view)}, keys: map[string]string{view.Name: "k"},
 	}
-	p, err := s.region.begin(context.Background(), a, view, programs[view.Name])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return a, view, programs[view.Name]
 }
 
 // folded waits until the pipeline has folded n records.

@@ -121,6 +121,11 @@ func (o *owner) fold(ctx context.Context, recs *kafka.Records) error {
 		return o.broken(recs.Err)
 	}
 	mark := o.shard.Mark(o.source)
+	if recs.From > mark.Next {
+		// On its way since before the partition was read anew from the mark.
+		o.p.reader.Add(o.assignment())
+		return nil
+	}
 	var ev wire.Event
 	var current *kafka.Record
 	rec := wire.Record{Header: func(name string) ([]byte, bool) { return current.Header(name) }}

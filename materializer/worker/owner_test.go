@@ -65,12 +65,7 @@ func TestAnInterruptedFoldStopsAtItsRecord(t *testing.T) {
 	}
 	log := s.logOf(t, 4)
 	for range 20 { // what a select takes first is random
-		p := s.begin(t, memStore(t))
-		p.stop() // the reader is closed: the test hands out the records
-		o, err := newOwner(p, p.view.Shards[0])
-		if err != nil {
-			t.Fatal(err)
-		}
+		o := s.owner(t) // to whom the test hands the records
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- o.run(ctx) }()
@@ -178,5 +173,33 @@ func TestPickRegistry(t *testing.T) {
 		if got != c.want || (err != nil) != c.fails {
 			t.Errorf("%v for %q: %q, %v", c.topics, c.project, got, err)
 		}
+	}
+}
+
+// What was let go while a partition waited is read again from where the fold
+// stands. A chunk from behind it that was on its way already must not be folded
+// first: the frontier would pass over what lies between.
+func TestAChunkThatIsNotTheNextIsNotFolded(t *testing.T) {
+	s := newStand(t, memStore(t))
+	enc, err := wire.NewEncoder(saleSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		rec := s.sale(enc, i, 5, base)
+		rec.Partition = 0
+		if _, err := s.kafka.Produce(t.Context(), []kafka.Record{rec}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := s.logOf(t, 4)
+	o := s.owner(t)
+	for _, i := range []int{0, 2, 3, 1, 0, 2, 3} {
+		if err := o.fold(t.Context(), &log[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if next, n := o.shard.Mark(o.source).Next, o.shard.Counts().Events; next != 4 || n != 4 {
+		t.Fatalf("folded up to %d, %d events, want 4 of 4", next, n)
 	}
 }

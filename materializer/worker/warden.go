@@ -198,6 +198,9 @@ func (w *warden) run(ctx context.Context) {
 // the quarantine topic, and then notes how far it is.
 func (w *warden) take(ctx context.Context, recs *kafka.Records) error {
 	stats := w.copyStats(recs.Partition)
+	if recs.From > stats.Next {
+		return nil // on its way since before the partition was parked
+	}
 	var bad []kafka.Record
 	next := recs.Next
 	for r := range recs.All() {
