@@ -207,8 +207,6 @@ type dev struct {
 	exact     bool // ports are as the user says, or it fails
 	data      string
 	addresses addresses
-	brokers   []*embedded.Broker
-	servers   []*http.Server
 	nodes     []*node
 	closers   []func()
 

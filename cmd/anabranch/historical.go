@@ -182,10 +182,7 @@ func printTraining(out *output, r *training.Report) {
 
 func printPreview(out *output, p *training.Preview) {
 	const most = 7
-	head, rows := p.Columns, [][]string{}
-	for _, row := range p.Rows {
-		rows = append(rows, row)
-	}
+	head, rows := p.Columns, append([][]string{}, p.Rows...)
 	if len(head) > most {
 		head = append(append([]string{}, head[:most]...), "…")
 		for i := range rows {

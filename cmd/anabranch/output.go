@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -46,12 +45,6 @@ func (o *output) result(v any) error {
 	enc := json.NewEncoder(o.stdout)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
-}
-
-// terminal reports whether a person watches stderr.
-func (o *output) terminal() bool {
-	info, err := o.stderr.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func (o *output) log() *slog.Logger {
@@ -113,24 +106,4 @@ func sizeOf(n int64) string {
 		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
 	}
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-}
-
-// every calls fn every interval until the returned function is called.
-func every(interval time.Duration, fn func()) (stop func()) {
-	done := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		t := time.NewTicker(interval)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				fn()
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() { close(done); <-ended }
 }

@@ -210,10 +210,10 @@ func (r *Reader) take(max int) Batch {
 
 // LastError is the last trouble with brokers or metadata and when it was met;
 // nil once something was fetched after it. It stops nothing by itself.
-func (r *Reader) LastError() (error, time.Time) {
+func (r *Reader) LastError() (time.Time, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.last, r.lastAt
+	return r.lastAt, r.last
 }
 
 func (r *Reader) note(err error) {

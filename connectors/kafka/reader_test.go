@@ -37,7 +37,7 @@ func gather(t testing.TB, r *Reader, n int) map[string][]Record {
 	for n > 0 {
 		b, err := r.Poll(soon(t), 0)
 		if err != nil {
-			last, _ := r.LastError()
+			_, last := r.LastError()
 			t.Fatalf("%d records missing: %v (%v)", n, err, last)
 		}
 		for i := range b.Partitions {
@@ -64,7 +64,7 @@ func failure(t testing.TB, r *Reader) Records {
 	for {
 		b, err := r.Poll(soon(t), 0)
 		if err != nil {
-			last, _ := r.LastError()
+			_, last := r.LastError()
 			t.Fatalf("no error of a partition: %v (%v)", err, last)
 		}
 		for _, p := range b.Partitions {
@@ -341,7 +341,7 @@ func TestReaderGoesOnWhenTheBrokerComesBack(t *testing.T) {
 	if _, err := r.Poll(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("poll without a broker: %v", err)
 	}
-	if err, at := r.LastError(); err == nil || time.Since(at) > time.Minute {
+	if at, err := r.LastError(); err == nil || time.Since(at) > time.Minute {
 		t.Errorf("last error: %v at %v", err, at)
 	}
 	b = broker(t, embedded.Config{Dir: dir, Addr: addr})
@@ -352,7 +352,7 @@ func TestReaderGoesOnWhenTheBrokerComesBack(t *testing.T) {
 			t.Errorf("%s after the restart: %v", id, rs)
 		}
 	}
-	if err, _ := r.LastError(); err != nil {
+	if _, err := r.LastError(); err != nil {
 		t.Errorf("last error after recovery: %v", err)
 	}
 }

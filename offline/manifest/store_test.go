@@ -18,11 +18,10 @@ var ctx = context.Background()
 
 func TestLoadFindsTheNewestWhateverTheHintSays(t *testing.T) {
 	s := blobtest.NewMemory()
-	m := Manifest{ID: shopOrders}
 	if got, err := Load(ctx, s, shopOrders); err != nil || got.Number != 0 || got.ID != shopOrders {
 		t.Fatalf("no manifest: %+v, %v", got, err)
 	}
-	m = begun(t, 1)
+	m := begun(t, 1)
 	for n := int64(1); n <= 40; n++ {
 		if err := Commit(ctx, s, m); err != nil {
 			t.Fatal(err)

@@ -50,14 +50,6 @@ func (n *node) get(name string) *node {
 	return nil
 }
 
-// lineOf is the line of a key's value, or the mapping's own.
-func (n *node) lineOf(name string) int {
-	if v := n.get(name); v != nil {
-		return v.line
-	}
-	return n.line
-}
-
 // string is the text of a key's scalar, or empty.
 func (n *node) string(name string) string {
 	if v := n.get(name); v != nil && v.kind == scalarNode && !v.bad {

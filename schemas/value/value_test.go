@@ -203,7 +203,7 @@ func TestJSON(t *testing.T) {
 	}{
 		{Value{}, Of(Int64), `null`}, {BoolOf(true), Of(Bool), `true`}, {Int(-7), Of(Int64), `-7`},
 		{Float(1), Of(Float64), `1.0`}, {Float(1e21), Of(Float64), `1.0e+21`}, {Float(1.5e-9), Of(Float64), `1.5e-09`},
-		{Float(-0.0), Of(Float64), `0.0`}, {Text("a\"\n\x01é"), Of(String), `"a\"\n\u0001é"`},
+		{Float(math.Copysign(0, -1)), Of(Float64), `0.0`}, {Text("a\"\n\x01é"), Of(String), `"a\"\n\u0001é"`},
 		{Raw([]byte{0, 255}), Of(Bytes), `"AP8="`}, {DateOf(-1), Of(Date), `"1969-12-31"`},
 		{Time(1), Of(Timestamp), `"1970-01-01T00:00:00.000001Z"`},
 		{Dec(Int128Of(-5)), Type{Kind: Decimal, Scale: 2}, `"-0.05"`},

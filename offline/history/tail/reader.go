@@ -75,7 +75,7 @@ func (r *Reader) poll(ctx context.Context, max int) (kafka.Batch, error) {
 	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return batch, err
 	}
-	last, _ := r.log.LastError()
+	_, last := r.log.LastError()
 	return batch, &StalledError{Topic: r.cfg.Stream.Topic, After: r.cfg.Patience, Err: last}
 }
 
