@@ -41,7 +41,7 @@ def rows(path):
 
 def spine(source, target):
     frame = pandas.read_json(source, lines=True, convert_dates=False)
-    frame["event_timestamp"] = pandas.to_datetime(frame["event_timestamp"], utc=True, format="ISO8601")
+    frame["event_timestamp"] = pandas.to_datetime(frame["event_timestamp"], utc=True, format="ISO8601").astype("datetime64[us, UTC]")
     frame.to_parquet(target, index=False)
 
 

@@ -30,7 +30,7 @@ func (w *world) checkReaders(t *testing.T) {
 	t.Run("training set", func(t *testing.T) {
 		doc := python(t, w.dir, "readers.py", "agree", "train-off.parquet").ok(t).json(t)
 		checkAgreement(t, doc, map[string]string{
-			"airport": "string", "event_timestamp": "timestamp[ns, tz=UTC]", "label": "int64", "flights_1h": "int64", "mean_delay_7d": "double",
+			"airport": "string", "event_timestamp": "timestamp[us, tz=UTC]", "label": "int64", "flights_1h": "int64", "mean_delay_7d": "double",
 			"max_delay_24h": "int64", "last_origin": "string", "recent_origins": "list<element: string>", "origins_7d": "int64", "miles": "int64",
 		})
 	})
