@@ -16,7 +16,7 @@ import (
 func (m *Mirror) repairs(ctx context.Context) error {
 	topic := definition.RepairsTopic(m.cfg.Region.Live().Project.Name)
 	tp := kafka.TopicPartition{Topic: topic}
-	for {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, longestWait) {
 		ends, err := m.cfg.Remote.EndOffsets(ctx, []kafka.TopicPartition{tp})
 		if err == nil {
 			err = m.followRepairs(ctx, topic, ends[tp].High)
@@ -25,7 +25,7 @@ func (m *Mirror) repairs(ctx context.Context) error {
 			return ctx.Err()
 		}
 		m.cfg.Log.Debug("follow repairs", "error", err)
-		if err := pause(ctx, 2*time.Second); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ const headerOffset = "anabranch-offset"
 // leads.
 func (m *Mirror) copyRegistry(ctx context.Context) error {
 	topic := definition.RegistryTopic(m.cfg.Region.Live().Project.Name)
-	for {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, longestWait) {
 		next, err := m.registryNext(ctx, topic)
 		if err == nil {
 			err = m.copyFrom(ctx, topic, next)
@@ -87,7 +87,7 @@ func (m *Mirror) copyRegistry(ctx context.Context) error {
 			return ctx.Err()
 		}
 		m.cfg.Log.Warn("copy the registry log", "error", err)
-		if err := pause(ctx, 2*time.Second); err != nil {
+		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -175,6 +176,10 @@ func (m *Mirror) note(err error) {
 	}
 }
 
+// longestWait bounds how long is waited after trouble; it begins with little and
+// doubles.
+const longestWait = 2 * time.Second
+
 // waves sends one wave after the other until ctx ends.
 func (m *Mirror) waves(ctx context.Context) error {
 	wait := m.cfg.Interval
@@ -182,15 +187,16 @@ func (m *Mirror) waves(ctx context.Context) error {
 		if err := pause(ctx, max(wait, m.budget.Wait(time.Now()))); err != nil {
 			return err
 		}
-		wait = m.cfg.Interval
 		err := m.wave(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		m.note(err)
 		if err != nil {
-			m.cfg.Log.Warn("wave failed", "error", err)
-			wait = max(time.Second, m.cfg.Interval)
+			wait = max(m.cfg.Interval, min(2*wait, longestWait))
+			m.cfg.Log.Warn("wave failed", "error", err, "wait", wait)
+		} else {
+			wait = m.cfg.Interval
 		}
 		m.charge()
 	}
@@ -262,8 +268,9 @@ func (m *Mirror) gather(ctx context.Context) ([]kafka.Record, []sent, error) {
 	var records []kafka.Record
 	var under []sent
 	src := position.Source{Origin: m.cfg.Name, Incarnation: 1}
-	live := m.cfg.Region.Live()
-	for name, l := range m.cfg.Region.Lanes() {
+	live, lanes := m.cfg.Region.Live(), m.cfg.Region.Lanes()
+	m.forget(lanes)
+	for name, l := range lanes {
 		v := live.Project.View(name)
 		if v == nil || !v.MayHold(m.cfg.Peer) {
 			continue
@@ -298,6 +305,15 @@ func (m *Mirror) gather(ctx context.Context) ([]kafka.Record, []sent, error) {
 		}
 	}
 	return records, under, nil
+}
+
+// forget drops the lanes of instances that the region no longer folds.
+func (m *Mirror) forget(lanes map[string]worker.Lane) {
+	folded := map[string]bool{}
+	for _, l := range lanes {
+		folded[l.View.Instance] = true
+	}
+	maps.DeleteFunc(m.lanes, func(k laneKey, _ *lane) bool { return !folded[k.instance] })
 }
 
 func (m *Mirror) nextRound() uint64 { m.rounds++; return m.rounds }

@@ -129,7 +129,7 @@ func (r *Region) findRegistry(ctx context.Context) (string, error) {
 		} else if ctx.Err() == nil {
 			r.setTrouble(err.Error())
 		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			return "", err
 		}
 	}

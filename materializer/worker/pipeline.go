@@ -145,8 +145,11 @@ func (p *pipeline) run(outer context.Context) {
 	group, ctx := errgroup.WithContext(outer)
 	for i, o := range p.owners {
 		group.Go(func() error {
-			if err := o.run(ctx); err != nil && ctx.Err() == nil {
+			err := o.run(ctx)
+			if err != nil && ctx.Err() == nil {
 				p.halt(int32(i), err)
+			} else if err != nil { // nothing is lost: it is folded again
+				p.r.cfg.Log.Warn("last flush failed", "view", p.view.Name, "partition", i, "error", err)
 			}
 			return nil
 		})

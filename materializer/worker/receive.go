@@ -65,6 +65,8 @@ func (o *owner) piece(ctx context.Context, receiver *round.Receiver, origin stri
 	switch receiver.Step(head, r.Value, mark.Next) {
 	case round.Gap:
 		o.askFull(ctx, head.Source)
+	case round.TooLarge:
+		return fmt.Errorf("round %d of %s has more than %d bytes: cut the view into more partitions", head.Round, head.Source.Origin, round.MaxStagedBytes)
 	case round.Apply:
 		defer receiver.Done()
 		return o.absorb(head, receiver.Ready())

@@ -5,10 +5,11 @@ type Action uint8
 
 // The actions.
 const (
-	Drop  Action = iota // all of it is folded already, or it is outdated
-	Stage               // kept until the rest of its round is there
-	Apply               // the round is whole: absorb Ready's pieces, then move the frontier to Hi
-	Gap                 // the round begins beyond the frontier: ask for a full one
+	Drop     Action = iota // all of it is folded already, or it is outdated
+	Stage                  // kept until the rest of its round is there
+	Apply                  // the round is whole: absorb Ready's pieces, then move the frontier to Hi
+	Gap                    // the round begins beyond the frontier: ask for a full one
+	TooLarge               // the round would take more than MaxStagedBytes; what was staged of it is forgotten
 )
 
 // Receiver stages the pieces of one log (one source and partition of one view)
@@ -18,6 +19,7 @@ type Receiver struct {
 	epoch  uint64
 	round  uint64
 	staged [][]byte
+	bytes  int // in staged
 }
 
 // MaxStagedBytes bounds what a receiver keeps of an unfinished round.
@@ -30,13 +32,18 @@ func (r *Receiver) Step(h Header, piece []byte, next int64) Action {
 		return Drop
 	}
 	if h.Epoch != r.epoch || h.Round != r.round {
-		r.epoch, r.round, r.staged = h.Epoch, h.Round, r.staged[:0]
+		r.epoch, r.round = h.Epoch, h.Round
+		r.Done()
 	}
 	if h.Piece != len(r.staged) {
 		return Drop
 	}
 	if h.Lo.Next > next {
 		return Gap
+	}
+	if r.bytes += len(piece); r.bytes > MaxStagedBytes {
+		r.Done()
+		return TooLarge
 	}
 	r.staged = append(r.staged, piece)
 	if len(r.staged) < h.Pieces {
@@ -53,4 +60,7 @@ func (r *Receiver) Ready() [][]byte { return r.staged }
 func (r *Receiver) Staged() bool { return len(r.staged) > 0 }
 
 // Done forgets the round that was applied.
-func (r *Receiver) Done() { r.staged = r.staged[:0] }
+func (r *Receiver) Done() {
+	clear(r.staged)
+	r.staged, r.bytes = r.staged[:0], 0
+}
