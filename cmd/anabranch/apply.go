@@ -372,6 +372,8 @@ func waitServing(ctx context.Context, e *env, s *catalogue.State, timeout time.D
 // regionServes says why a region does not serve a version of the definitions
 // yet, or nothing.
 func regionServes(ctx context.Context, e *env, pl *place, version uint64) string {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	var s worker.Status
 	if err := e.get(ctx, pl, "/v1/status", &s); err != nil {
 		return err.Error()

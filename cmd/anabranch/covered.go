@@ -14,6 +14,9 @@ import (
 	"anabranch.dev/anabranch/schemas/position"
 )
 
+// answerTime is how long a region may take to say how far it is.
+const answerTime = 5 * time.Second
+
 // canWait tells before anything is sent whether every region can be asked.
 func (e *env) canWait(p *definition.Project) error {
 	for _, region := range p.Regions {
@@ -63,6 +66,8 @@ func waitCovered(ctx context.Context, e *env, p *definition.Project, f position.
 
 // lacking says what of f a region has not folded yet, or nothing.
 func lacking(ctx context.Context, e *env, pl *place, f position.Frontier) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	var report serve.FrontierReport
 	if err := e.get(ctx, pl, "/v1/frontier", &report); err != nil {
 		return "", err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -320,22 +321,48 @@ func testKill(t, outer *testing.T, w *devServer, sent []order) *devServer {
 	list := orders(200)
 	file := writeFile(t, filepath.Join(t.TempDir(), "many.jsonl"), jsonLines(list))
 	before := status(t).accepted("orders")
-	works(t, "produce", "orders", "--input", file)
-	if err := w.stop(t, syscall.SIGKILL); err == nil {
-		t.Error("killed, but exit 0")
-	}
+	killWhileProducing(t, w, file)
 	fails(t, exitFailed, []string{"is not running", "anabranch dev --data"}, "status")
 	again := startDev(outer, w.dir)
 	if !maps.Equal(again.at.Regions, w.at.Regions) || again.at.ObjectStore != w.at.ObjectStore {
 		t.Errorf("addresses %+v became %+v", w.at, again.at)
 	}
-	works(t, "produce", "orders", "--input", file, "--wait") // all repeated
+	works(t, "produce", "orders", "--input", file, "--wait") // those that got there are repeated
 	s := status(t)
 	if s.Regions["eu"].Digest != s.Regions["us"].Digest || s.accepted("orders") < before {
 		t.Errorf("status %+v", s)
 	}
 	checkOrders(t, append(sent, list...))
 	return again
+}
+
+// killWhileProducing kills dev in the middle of a file.
+func killWhileProducing(t *testing.T, w *devServer, file string) {
+	t.Helper()
+	ctx := context.Background()
+	e := found(t, &where{})
+	s, err := currentCatalogue(ctx, e, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := openInputFile(file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.close()
+	p := &producer{
+		place: e.place("eu"), project: s.Project, stream: "orders", rate: 2000, out: &output{stdout: os.Stderr, stderr: os.Stderr}, stall: 500 * time.Millisecond,
+		after: func(sent int64) {
+			if sent == 100 {
+				if err := w.stop(t, syscall.SIGKILL); err == nil {
+					t.Error("killed, but exit 0")
+				}
+			}
+		},
+	}
+	if _, err := p.send(ctx, in, ""); err == nil || !strings.Contains(err.Error(), "acknowledges nothing for 500ms") || !strings.Contains(err.Error(), "the same command again changes nothing") {
+		t.Errorf("found %v", err)
+	}
 }
 
 func testTerm(t *testing.T, w *devServer) {

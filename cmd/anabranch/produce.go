@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"anabranch.dev/anabranch/connectors/kafka"
@@ -127,6 +128,7 @@ type producer struct {
 	ignored  map[string]bool
 	frontier position.Frontier
 	checked  int64
+	stall    time.Duration // how long nothing may be acknowledged; 0: the default
 }
 
 // send checks the whole file, then sends it, and returns once every event is
@@ -280,7 +282,10 @@ func (p *producer) transmit(ctx context.Context, k *kafka.Client, in *inputFile)
 		return 0, err
 	}
 	defer bulk.Close()
-	var sent int64
+	var added atomic.Int64
+	ctx, stop := p.watch(ctx, bulk, &added)
+	defer stop()
+	sent := int64(0)
 	began, said := time.Now(), time.Now()
 	err = in.each(func(r inputRow) error {
 		if p.only != nil && r.Err == nil && !p.only(r.Fields) || p.most > 0 && sent >= p.most {
@@ -301,7 +306,7 @@ func (p *producer) transmit(ctx context.Context, k *kafka.Client, in *inputFile)
 		if err := bulk.Add(ctx, rec); err != nil {
 			return err
 		}
-		sent++
+		sent = added.Add(1)
 		if p.after != nil {
 			p.after(sent)
 		}
@@ -318,6 +323,9 @@ func (p *producer) transmit(ctx context.Context, k *kafka.Client, in *inputFile)
 	for tp, span := range bulk.Spans() {
 		log := position.Log{Stream: p.stream, Source: position.Source{Origin: p.place.region, Incarnation: 1}, Partition: tp.Partition}
 		p.frontier[log] = position.Mark{Next: span.Next}
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		return sent, fmt.Errorf("produce: %w; some events may be in the log: with event_id: header:ce_id the same command again changes nothing", err)

@@ -67,13 +67,31 @@ func (c *workerCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer n.close()
-	if cfg.listener != nil {
-		out.say("region %s: HTTP on %s", c.Region, cfg.listener.Addr())
+	if err := c.announce(&cfg, out); err != nil {
+		return err
 	}
 	if err := n.run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
+}
+
+// workerJSON is what a script learns of a worker that has started.
+type workerJSON struct {
+	Region string `json:"region"`
+	HTTP   string `json:"http,omitempty"` // the address it listens on
+	PID    int    `json:"pid"`
+}
+
+func (c *workerCmd) announce(cfg *nodeConfig, out *output) error {
+	doc := workerJSON{Region: cfg.region, PID: os.Getpid()}
+	if cfg.listener != nil {
+		doc.HTTP = cfg.listener.Addr().String()
+	}
+	if !out.json {
+		out.say("region %s: HTTP on %s", doc.Region, orDash(doc.HTTP))
+	}
+	return out.result(doc)
 }
 
 func (c *workerCmd) listen(cfg *nodeConfig) error {
