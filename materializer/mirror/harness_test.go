@@ -3,13 +3,10 @@ package mirror_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"anabranch.dev/anabranch/connectors/kafka"
 	"anabranch.dev/anabranch/connectors/kafka/embedded"
@@ -17,6 +14,7 @@ import (
 	"anabranch.dev/anabranch/connectors/registry"
 	"anabranch.dev/anabranch/materializer/mirror"
 	"anabranch.dev/anabranch/materializer/state"
+	"anabranch.dev/anabranch/materializer/state/statetest"
 	"anabranch.dev/anabranch/materializer/worker"
 	"anabranch.dev/anabranch/schemas/catalogue"
 	"anabranch.dev/anabranch/schemas/definition"
@@ -79,7 +77,7 @@ type region struct {
 	kafka  *kafka.Client
 	reg    *registry.Client
 	schema int
-	fs     *vfs.MemFS
+	disk   *statetest.Disk
 
 	store   *state.Store
 	worker  *worker.Region
@@ -117,7 +115,7 @@ func run(t *testing.T, yaml string) *world {
 
 func (w *world) open(name string) *region {
 	t := w.t
-	r := &region{name: name, fs: vfs.NewCrashableMem(), stop: func() {}}
+	r := &region{name: name, disk: statetest.NewDisk(), stop: func() {}}
 	var err error
 	if r.broker, err = embedded.Open(embedded.Config{}); err != nil {
 		t.Fatal(err)
@@ -173,7 +171,7 @@ func (w *world) append(region string, list ...kafka.Record) {
 func (w *world) start(name string) {
 	t, r := w.t, w.regions[name]
 	var err error
-	if r.store, err = state.Open(state.Config{Dir: "state", FS: r.fs, CacheBytes: 1 << 20, RowBytes: 1 << 16}); err != nil {
+	if r.store, err = r.disk.Open(state.Config{CacheBytes: 1 << 20, RowBytes: 1 << 16}); err != nil {
 		t.Fatal(err)
 	}
 	if r.worker, err = worker.New(worker.Config{
@@ -235,13 +233,13 @@ func (w *world) stop(name string) { w.regions[name].stop() }
 // disk, keep percent of the blocks are there afterwards.
 func (w *world) kill(name string, keep int) {
 	r := w.regions[name]
-	image := r.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: keep, RNG: rand.New(rand.NewPCG(1, uint64(keep)))})
+	image := r.disk.Crash(keep, uint64(keep))
 	r.stop()
-	r.fs = image
+	r.disk = image
 }
 
 // wipe loses a stopped region's disk.
-func (w *world) wipe(name string) { w.regions[name].fs = vfs.NewCrashableMem() }
+func (w *world) wipe(name string) { w.regions[name].disk = statetest.NewDisk() }
 
 func (w *world) restart(name string) { w.stop(name); w.start(name) }
 

@@ -127,7 +127,7 @@ func (w *world) forget(name, view string) {
 	w.t.Helper()
 	instance := w.view(name, view).Instance
 	w.stop(name)
-	store, err := state.Open(state.Config{Dir: "state", FS: w.regions[name].fs})
+	store, err := w.regions[name].disk.Open(state.Config{})
 	if err == nil {
 		err = errors.Join(store.Drop(instance), store.Close())
 	}

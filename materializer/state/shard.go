@@ -27,7 +27,8 @@ type Shard struct {
 	closedMu sync.Mutex
 	closed   map[position.Source]stamp.Micros // the latest closed time reached, by source
 
-	failed error // why the shard must not be used any more: guarded by mu against readers
+	lookups int   // on disk, since Begin
+	failed  error // why the shard must not be used any more: guarded by mu against readers
 
 	dirty      []*entry               // to be written by the next flush
 	ids        map[idHash]stamp.Stamp // ids that counted since the last flush
@@ -119,6 +120,9 @@ func (s *Shard) load(key []byte) (*entry, error) {
 	if e, ok := s.rows[string(key)]; ok {
 		e.used = true
 		return e, nil
+	}
+	if !s.whole {
+		s.lookups++
 	}
 	row, err := s.stored(key)
 	if err != nil {

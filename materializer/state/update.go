@@ -19,8 +19,13 @@ type Tx struct{ s *Shard }
 // the local disk. After an error of the Tx comes Abort.
 func (s *Shard) Begin() Tx {
 	s.mu.Lock()
+	s.lookups = 0
 	return Tx{s}
 }
+
+// Lookups is how often the disk was asked since Begin: who has much to fold
+// commits in between, so that readers do not wait for all of it.
+func (tx Tx) Lookups() int { return tx.s.lookups }
 
 // Commit opens the shard to readers again.
 func (tx Tx) Commit() {
@@ -107,6 +112,7 @@ func (s *Shard) first(ev *wire.Event, st stamp.Stamp) (bool, error) {
 	h := hashID(ev.Key, ev.ID)
 	prev, known := s.ids[h]
 	if !known {
+		s.lookups++
 		b, err := s.view.store.get(s.space.key(tagID, h[:]))
 		if err != nil {
 			return false, err

@@ -42,8 +42,12 @@ type Config struct {
 	Metrics prometheus.Registerer
 }
 
-// chunk is how many records are folded while readers wait.
-const chunk = 128
+// chunk is how many records are folded while readers wait, unless the disk was
+// asked as often as lookups before.
+const (
+	chunk   = 128
+	lookups = 16
+)
 
 func (c Config) withDefaults() Config {
 	if c.FlushEvery == 0 {

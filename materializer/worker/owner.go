@@ -134,10 +134,10 @@ func (o *owner) fold(ctx context.Context, recs *kafka.Records) error {
 		if r.Offset < mark.Next {
 			continue
 		}
-		if n++; n > chunk {
+		if n++; n > chunk || tx.Lookups() >= lookups {
 			tx.Advance(o.source, mark)
 			tx.Commit()
-			o.folded.Add(chunk)
+			o.folded.Add(int64(n - 1))
 			tx, n = o.shard.Begin(), 1
 		}
 		current = r

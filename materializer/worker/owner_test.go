@@ -7,17 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"anabranch.dev/anabranch/connectors/kafka"
 	"anabranch.dev/anabranch/materializer/state"
+	"anabranch.dev/anabranch/materializer/state/statetest"
 	"anabranch.dev/anabranch/pipelines/round"
 	"anabranch.dev/anabranch/schemas/position"
 	"anabranch.dev/anabranch/schemas/wire"
 )
 
 func memStore(t testing.TB) *state.Store {
-	store, err := state.Open(state.Config{Dir: "state", FS: vfs.NewMem(), CacheBytes: 1 << 20})
+	store, err := statetest.NewDisk().Open(state.Config{CacheBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,5 +200,22 @@ func TestAChunkThatIsNotTheNextIsNotFolded(t *testing.T) {
 	}
 	if next, n := o.shard.Mark(o.source).Next, o.shard.Counts().Events; next != 4 || n != 4 {
 		t.Fatalf("folded up to %d, %d events, want 4 of 4", next, n)
+	}
+}
+
+func TestARegionThatIsToldToEndReportsNoError(t *testing.T) {
+	s := newStand(t, memStore(t))
+	for i := range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Duration(i)*2*time.Millisecond, cancel)
+		cfg := s.region.cfg
+		cfg.Metrics = nil
+		r, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Run(ctx); err != nil {
+			t.Fatalf("told to end after %d ms: %v", 2*i, err)
+		}
 	}
 }

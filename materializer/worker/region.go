@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -62,8 +63,8 @@ func (r *Region) Trouble() string {
 
 // Run works until ctx ends, then flushes and joins everything it started. The
 // error is one that keeps the worker from starting at all.
-func (r *Region) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+func (r *Region) Run(outer context.Context) error {
+	group, ctx := errgroup.WithContext(outer)
 	group.Go(func() error { return r.follow(ctx) })
 	group.Go(func() error { return r.close(ctx) })
 	group.Go(func() error { return r.hear(ctx) })
@@ -75,7 +76,7 @@ func (r *Region) Run(ctx context.Context) error {
 		w.stop()
 	}
 	r.spawned.Wait()
-	if ctx.Err() != nil && err == context.Canceled {
+	if outer.Err() != nil && errors.Is(err, outer.Err()) {
 		return nil
 	}
 	return err
