@@ -456,6 +456,20 @@ def change(rng, p):
             v["ttl"] = rng.choice([HOUR, DAY])
 
 
+def grow(rng, p):
+    """One more field in a schema: what was written before has its default."""
+    s = rng.choice(p["streams"])
+    kind = rng.choice(sorted(DEFAULTS))
+    f = {"name": f"g{len(s['fields'])}_{kind}", "avro": kind, "nullable": rng.random() < 0.5}
+    f["default"] = None if f["nullable"] else DEFAULTS[kind]
+    for other in p["streams"]:
+        if other["topic"] == s["topic"]:
+            if other["fields"] is not s["fields"]:
+                other["fields"].append(f)
+    s["fields"].append(f)
+    return s, f
+
+
 def definitions(p):
     """The YAML file (JSON is YAML) and the schema files."""
     files, streams = {}, []

@@ -228,6 +228,16 @@ def value(feature, events):
 # --- one view ------------------------------------------------------------------------------------------------------------
 
 
+def over_bound(view, event):
+    """Whether a number is beyond what its feature's scale can hold: then the record is set aside, and the view never sees it."""
+    for f in view["features"]:
+        if f["kind"] in ("sum", "mean"):
+            x = _input(f["of"], event)
+            if x is not None and abs(fixed(x, f)) * 10 ** scale_of(f) > 1 << 95:
+                return True
+    return False
+
+
 def counted(stream, events):
     """The events without later copies of an id in the same origin, within the horizon of the copy that counted."""
     at, kept = {}, []
@@ -244,7 +254,7 @@ def counted(stream, events):
 
 def read(view, stream, events, t, known=None):
     """(newest, [(status, value)]) of a key's events at t; known: the greatest created timestamp, None for no such cut."""
-    cut = [e for e in events if known is None or e["created"] <= known]
+    cut = [e for e in events if (known is None or e["created"] <= known) and not over_bound(view, e)]
     in_time = [e for e in counted(stream, cut) if e["time"] <= t]
     seen = [e for e in in_time if passes(view.get("where"), e)]
     newest = max((e["time"] for e in seen), default=None)
