@@ -179,6 +179,9 @@ func applyDefinitions(ctx context.Context, e *env, defs *definitions, opt applyO
 	if opt.wait > 0 {
 		at := catalogue.State{Project: p, Version: result.Version}
 		result.Serving, err = waitServing(ctx, e, &at, opt.wait, out)
+		if err == nil && len(result.Serving) > 0 {
+			out.say("serving in %s", strings.Join(result.Serving, ", "))
+		}
 	}
 	return result, err
 }
@@ -362,9 +365,6 @@ func waitServing(ctx context.Context, e *env, s *catalogue.State, timeout time.D
 			time.Sleep(50 * time.Millisecond)
 		}
 		serving = append(serving, pl.region)
-	}
-	if len(serving) > 0 {
-		out.say("serving in %s", strings.Join(serving, ", "))
 	}
 	return serving, nil
 }

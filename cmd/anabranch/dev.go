@@ -91,9 +91,12 @@ func (c *devCmd) start(ctx context.Context, d *dev, out *output) error {
 		}
 	}
 	if s, err = currentCatalogue(ctx, e, ""); err != nil {
+		if c.Definitions != "" {
+			return err
+		}
 		return nil // nothing was applied yet
 	}
-	if _, err := waitServing(ctx, e, &s, patience, &quiet); err != nil {
+	if _, err := waitServing(ctx, e, &s, patience, out); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
