@@ -315,3 +315,24 @@ func TestEventsDeletedBeforeTheyWereFoldedHalt(t *testing.T) {
 		t.Fatal("the gap was passed over")
 	}
 }
+
+func TestADeletedTopicDoesNotAgeTheOtherStreams(t *testing.T) {
+	w := run(t, shop)
+	w.produce("eu", 0, 20)
+	w.append("eu", w.visit(w.regions["eu"], 1))
+	w.converged()
+	if err := w.regions["eu"].kafka.DeleteTopic(t.Context(), "shop.orders"); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("halted", func() bool { return len(w.view("eu", "spending").Halted) == 3 })
+	w.append("eu", w.visit(w.regions["eu"], 2))
+	w.eventually("the other stream goes on", func() bool { return w.events("us", "visiting") == 2 })
+	gone := time.Now()
+	w.eventually("the other stream's age is of now", func() bool {
+		age, ok := w.age("us", "visiting")
+		return ok && age < stamp.Micros(time.Since(gone).Microseconds())
+	})
+	if v := w.regions["eu"].worker.Live().Views["visiting"]; v.Halted() != nil {
+		t.Fatal(v.Halted())
+	}
+}

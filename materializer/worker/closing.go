@@ -38,11 +38,33 @@ func (r *Region) close(ctx context.Context) error {
 	}
 }
 
+// askEnds closes the logs of all streams. If one is in trouble, that must not
+// keep the others open: then each is asked for alone. The error is the last, if
+// none could be closed.
 func (r *Region) askEnds(ctx context.Context, p *definition.Project) error {
-	var tps []kafka.TopicPartition
+	err := r.closeStreams(ctx, p.Streams)
+	if err == nil || len(p.Streams) == 1 {
+		return err
+	}
+	open := 0
 	for i := range p.Streams {
-		for n := range p.Streams[i].Partitions {
-			tps = append(tps, kafka.TopicPartition{Topic: p.Streams[i].Topic, Partition: n})
+		if one := r.closeStreams(ctx, p.Streams[i:i+1]); one != nil {
+			r.cfg.Log.Debug("log is not closed", "stream", p.Streams[i].Name, "error", one)
+			open, err = open+1, one
+		}
+	}
+	if open < len(p.Streams) {
+		return nil
+	}
+	return err
+}
+
+// closeStreams asks for the ends of the logs of some streams.
+func (r *Region) closeStreams(ctx context.Context, streams []definition.Stream) error {
+	var tps []kafka.TopicPartition
+	for i := range streams {
+		for n := range streams[i].Partitions {
+			tps = append(tps, kafka.TopicPartition{Topic: streams[i].Topic, Partition: n})
 		}
 	}
 	if len(tps) == 0 {
@@ -53,9 +75,9 @@ func (r *Region) askEnds(ctx context.Context, p *definition.Project) error {
 	if err != nil {
 		return err
 	}
-	for i := range p.Streams {
-		s := &p.Streams[i]
-		if ok, err := r.sameStream(ctx, s, ends); err != nil || !ok {
+	for i := range streams {
+		s := &streams[i]
+		if same, err := r.sameStream(ctx, s, ends); err != nil || !same {
 			r.cfg.Log.Debug("log is not closed", "stream", s.Name, "error", err)
 			continue
 		}
