@@ -11,7 +11,7 @@
 //
 // What it has sent is noted in the region's store after the acknowledgement; a
 // crash in between sends a round again, which the receiver drops or absorbs
-// without effect. A receiver that misses something asks by a record of its
+// without effect. A round that was not acknowledged is taken again by its shard. A receiver that misses something asks by a record of its
 // repairs topic, and gets a round from where it stands.
 //
 // The mirror of the region that leads the registry also copies the registry

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -214,8 +215,9 @@ func (m *Mirror) charge() {
 
 // sent is a round that is under way.
 type sent struct {
-	key laneKey
-	hi  position.Mark
+	key     laneKey
+	hi      position.Mark
+	records int // how many, in the order of the wave
 }
 
 // wave takes a round from every lane that moved and sends all of them.
@@ -236,12 +238,23 @@ func (m *Mirror) wave(ctx context.Context) error {
 		return nil
 	}
 	m.waiting(time.Now())
-	_, err = m.cfg.Remote.Produce(ctx, records)
+	produced, err := m.cfg.Remote.Produce(ctx, records)
 	m.waiting(time.Time{})
-	if err != nil {
-		return err // the shards take the same keys again
+	// What was not acknowledged is taken again by its shard.
+	return errors.Join(err, m.acknowledged(whole(under, produced)))
+}
+
+// whole picks the rounds of which every piece was acknowledged: one topic of the
+// peer that is in trouble must not have all others sent again.
+func whole(under []sent, produced []kafka.Produced) (ok []sent) {
+	for _, s := range under {
+		missing := func(p kafka.Produced) bool { return p.Offset < 0 }
+		if !slices.ContainsFunc(produced[:s.records], missing) {
+			ok = append(ok, s)
+		}
+		produced = produced[s.records:]
 	}
-	return m.acknowledged(under)
+	return ok
 }
 
 func (m *Mirror) acknowledged(under []sent) error {
@@ -300,7 +313,7 @@ func (m *Mirror) gather(ctx context.Context) ([]kafka.Record, []sent, error) {
 				return nil, nil, err
 			}
 			if len(recs) > 0 {
-				records, under = append(records, recs...), append(under, sent{key, hi})
+				records, under = append(records, recs...), append(under, sent{key, hi, len(recs)})
 			}
 		}
 	}

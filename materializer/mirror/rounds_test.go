@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"anabranch.dev/anabranch/connectors/kafka"
+	"anabranch.dev/anabranch/materializer/mirror"
 	"anabranch.dev/anabranch/materializer/state"
 	"anabranch.dev/anabranch/pipelines/round"
 	"anabranch.dev/anabranch/schemas/definition"
@@ -295,5 +296,25 @@ func TestABudgetMakesRoundsCoalesce(t *testing.T) {
 	// A burst of a quarter second, and one wave of debt.
 	if bytes := float64(l.WireBytes() - start); bytes > 20_000*(seconds+0.25)+30_000 {
 		t.Errorf("%.0f bytes in %.1f s, the budget is 20000 B/s", bytes, seconds)
+	}
+}
+
+func TestOneTopicInTroubleHasNotTheOthersSentAgain(t *testing.T) {
+	w := run(t, shop)
+	w.produce("eu", 0, 20)
+	w.converged()
+	if err := w.regions["us"].kafka.DeleteTopic(t.Context(), definition.DeltaTopic("shop", "visits", "eu")); err != nil {
+		t.Fatal(err)
+	}
+	w.append("eu", w.visit(w.regions["eu"], 1))
+	status := func() mirror.Status { return w.regions["eu"].mirrors["us"].Status() }
+	w.eventually("trouble", func() bool { return status().Error != "" })
+	w.produce("eu", 20, 40)
+	w.eventually("the orders arrive", func() bool { return w.events("us", "spending") == 40 })
+	before, tried := pieces(w, "us", "eu", "spending"), status().Pieces
+	// The visits are tried, again and again.
+	w.eventually("more tries", func() bool { return status().Pieces >= tried+3 })
+	if after := pieces(w, "us", "eu", "spending"); after > before {
+		t.Fatalf("%d pieces of the orders, %d before", after, before)
 	}
 }

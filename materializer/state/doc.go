@@ -12,7 +12,8 @@
 // [View.Wait] from any goroutine; everything that changes a shard belongs to
 // its owner.
 //
-// Errors are of the disk or of bytes that do not decode; the owner stops its
-// shard and says so. Not here: where records come from (materializer/worker),
+// Errors are of the disk or of bytes that do not decode; the owner aborts the
+// change, after which nothing of the shard is read, flushed or shipped. A view
+// that is replaced is retired: reads of it fail with [ErrRetired]. Not here: where records come from (materializer/worker),
 // what they mean (pipelines/fold). The keys and values on disk are FORMAT.md §6.
 package state

@@ -12,7 +12,9 @@
 // Nothing is skipped: a gap, another log under the same name, or bytes that do
 // not decode halt the partition with a [HaltError] that says what to do; the
 // other partitions go on. A schema id that the registry does not answer for
-// blocks its partition, with the reason in the status, until it does.
+// blocks its partition's own log, with the reason in the status, until it does;
+// rounds of other regions and other partitions go on. Rounds that are overdue by
+// what their origin said of its log are asked for.
 //
 // Concurrency: Run starts every goroutine in one group and joins them. Other
 // methods are safe to call from anywhere while Run runs; [Region.Do] runs a
