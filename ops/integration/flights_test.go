@@ -143,6 +143,9 @@ func TestFlightsOverTwoRegions(t *testing.T) {
 	t.Run("lost state is folded anew to the same bytes", func(t *testing.T) {
 		for _, region := range []string{west, east} {
 			w.workers[region].stop()
+			if _, err := os.Stat(w.path("data", region, "state")); err != nil {
+				t.Fatal(err)
+			}
 			if err := os.RemoveAll(w.path("data", region)); err != nil {
 				t.Fatal(err)
 			}

@@ -16,6 +16,7 @@ test. Slow on purpose.
 
 import decimal
 import fractions
+import functools
 import json
 import sys
 
@@ -68,7 +69,7 @@ class Event:
 
 
 def read_events(streams, path):
-    """Events by stream and key. A stamp grows along its partition, over bad records too."""
+    """Events by stream and key, in Order. A stamp grows along its partition, over bad records too."""
     last, by_key = {}, {}
     with open(path) as f:
         lines = [json.loads(line) for line in f]
@@ -80,21 +81,23 @@ def read_events(streams, path):
         if not line["bad"]:
             event = Event(streams[line["stream"]], line, stamp)
             by_key.setdefault((line["stream"], event.key), []).append(event)
+    for events in by_key.values():
+        events.sort(key=Event.order)
     return by_key
 
 
 def first_of_ids(stream, events):
     """Drops the events whose id was counted before within the horizon, in the same origin."""
-    counted, kept = {}, []
+    counted, again = {}, set()
     for e in sorted(events, key=lambda e: (e.stamp, e.position)):
         if not stream.dedupes or e.id is None:
-            kept.append(e)
             continue
         before = counted.get((e.origin, e.id))
         if before is None or ((e.stamp >> 16) - (before >> 16)) * 1000 > stream.horizon:
             counted[e.origin, e.id] = e.stamp
-            kept.append(e)
-    return kept
+        else:
+            again.add(e.position)
+    return [e for e in events if e.position not in again]
 
 
 class Fields(dict):
@@ -102,11 +105,17 @@ class Fields(dict):
         raise KeyError(name)
 
 
-def evaluate(source, event):
-    """A CEL expression of the common subset that Python reads alike; null in, null out."""
+@functools.cache
+def compiled(source):
+    """A CEL expression of the common subset that Python reads alike."""
     text = source.replace("&&", " and ").replace("||", " or ").replace("!=", "<>").replace("!", " not ").replace("<>", "!=")
+    return compile(text.strip(), source, "eval")
+
+
+def evaluate(source, event):
+    """The value of an expression; null in, null out."""
     try:
-        return eval(text, {"__builtins__": {}, "null": None, "true": True, "false": False}, Fields(event.fields))
+        return eval(compiled(source), {"__builtins__": {}, "null": None, "true": True, "false": False}, Fields(event.fields))
     except (TypeError, ZeroDivisionError):
         return None
 
@@ -143,18 +152,17 @@ def inputs(feature, events):
 
 
 def value(feature, events):
-    """The value of a feature over the events of its window that pass its own condition."""
+    """The value of a feature over the events of its window that pass its own condition, in Order."""
     kind = feature["kind"]
-    ordered = sorted(events, key=Event.order)
     if kind == "count":
-        counted = ordered if "of" not in feature else [e for e, _ in inputs(feature, ordered)]
+        counted = events if "of" not in feature else [e for e, _ in inputs(feature, events)]
         by = feature.get("by", 1)
         return sum(by if isinstance(by, int) else (evaluate(by, e) or 0) for e in counted)
     if kind in ("last", "first"):
-        if not ordered:
+        if not events:
             return None
-        return evaluate(feature["of"], ordered[-1 if kind == "last" else 0])
-    pairs = inputs(feature, ordered)
+        return evaluate(feature["of"], events[-1 if kind == "last" else 0])
+    pairs = inputs(feature, events)
     values = [x for _, x in pairs]
     if kind == "sum":
         return nearest(sum((scaled(x, feature) for x in values), fractions.Fraction(0)), feature, values)

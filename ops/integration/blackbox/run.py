@@ -18,6 +18,7 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -258,7 +259,7 @@ class Box:
             fastavro.schemaless_writer(body, schema, {f["name"]: generate.as_avro(f, row[f["name"]]) for f in s["fields"]})
             return b"\0" + answer["id"].to_bytes(4, "big") + body.getvalue()
 
-        producer = confluent_kafka.Producer({"bootstrap.servers": self.dev.addresses[region]["kafka"], "log_level": 0})
+        producer = self.producer(region)
 
         def send(reason, value, key, partition):
             def delivered(err, m, reason=reason):
@@ -301,6 +302,72 @@ class Box:
         producer.flush()
         after = [f"{region}/{s['name']}/{p}/{o}" for p, o in sent]
         self.wait(after)
+
+    def producer(self, region, **more):
+        packing = self.rng.choice(["none", "gzip", "snappy", "lz4", "zstd"])
+        return confluent_kafka.Producer({"bootstrap.servers": self.dev.addresses[region]["kafka"], "log_level": 0, "compression.type": packing, **more})
+
+    def produce_foreign(self):
+        """Records of a writer whose schema is another: fields in another order, some left out, narrower numbers; in a transaction or not."""
+        rng = self.rng
+        s, region = rng.choice(self.project["streams"]), rng.choice(self.project["regions"])
+        fields = [f for f in s["fields"] if "default" not in f or rng.random() < 0.6]
+        rng.shuffle(fields)
+        narrow = [f for f in fields if f["avro"] in ("long", "double") and not f["nullable"] and not f.get("key") and rng.random() < 0.5]
+        schema = generate.avro_schema(dict(s, fields=fields))
+        for spec in schema["fields"]:
+            if any(f["name"] == spec["name"] for f in narrow):
+                spec["type"] = "int" if spec["type"] == "long" else "float"
+                if spec["type"] == "float" or "default" in spec:
+                    spec.pop("default", None)
+        # A subject of its own: the topic's would refuse it, for what is in the topic already.
+        answer = HTTP.post(f"{self.dev.addresses[region]['schema_registry']}/subjects/foreign{os.urandom(3).hex()}-value/versions", json={"schema": json.dumps(schema)})
+        if answer.status_code != 200:
+            raise Wrong(f"a schema was refused: {answer.text} {schema}")
+        number, parsed = answer.json()["id"], fastavro.parse_schema(schema)
+        transactional = rng.random() < 0.5
+        producer = self.producer(region, **({"transactional.id": f"box{os.urandom(4).hex()}"} if transactional else {"enable.idempotence": rng.random() < 0.5}))
+        if transactional:
+            producer.init_transactions(20)
+        sent = []
+
+        def delivered(err, m):
+            if err:
+                raise Wrong(f"foreign producer: {err}")
+            sent.append((m.partition(), m.offset()))
+
+        for abort in [True, False, True, False] if transactional else [False]:
+            if transactional:
+                producer.begin_transaction()
+            for _ in range(rng.randint(1, 10)):
+                row = dict(self.sources[s["topic"]].row())
+                for f in s["fields"]:
+                    if f not in fields:
+                        row[f["name"]] = f["default"]
+                for f in narrow:
+                    name = f["name"]
+                    row[name] = self.single(row[name]) if f["avro"] == "double" else row[name] if abs(row[name]) < 1 << 31 else 5
+                key = key_text([row[k] for k in s["key"]])
+                if any(row[k] is None for k in s["key"]):
+                    continue
+                body = io.BytesIO()
+                fastavro.schemaless_writer(body, parsed, {f["name"]: generate.as_avro(f, row[f["name"]]) for f in fields})
+                if not abort:
+                    self.rows.setdefault(s["topic"], {})[row["n"]] = row
+                producer.produce(s["topic"], value=b"\0" + number.to_bytes(4, "big") + body.getvalue(), key=key, partition=murmur2(key) % s["partitions"],
+                                 headers=[("ce_id", rng.choice([b"", b"x", os.urandom(3)]))], on_delivery=None if abort else delivered)
+            if transactional:
+                (producer.abort_transaction if abort else producer.commit_transaction)(20)
+        producer.flush(20)
+        self.wait([f"{region}/{s['name']}/{p}/{o}" for p, o in sent])
+        self.checks["transactional" if transactional else "foreign"] += len(sent)
+
+    @staticmethod
+    def single(x):
+        try:
+            return struct.unpack("f", struct.pack("f", x))[0]
+        except OverflowError:
+            return 1.5
 
     def wait(self, after):
         for region in self.project["regions"]:
@@ -370,7 +437,8 @@ class Box:
 
     def records(self, region, topic, partition):
         if region not in self.consumers:
-            self.consumers[region] = confluent_kafka.Consumer({"bootstrap.servers": self.dev.addresses[region]["kafka"], "group.id": "box", "enable.auto.commit": False, "log_level": 0})
+            self.consumers[region] = confluent_kafka.Consumer({"bootstrap.servers": self.dev.addresses[region]["kafka"], "group.id": "box", "enable.auto.commit": False, "log_level": 0,
+                                                                "enable.partition.eof": True, "isolation.level": "read_committed"})
         consumer = self.consumers[region]
         at = confluent_kafka.TopicPartition(topic, partition, 0)
         end = consumer.get_watermark_offsets(at, timeout=20)[1]
@@ -378,14 +446,15 @@ class Box:
             return []
         consumer.assign([at])
         got, deadline = [], time.time() + 30
-        while len(got) < end:
+        while time.time() < deadline:
             m = consumer.poll(1.0)
-            if m is not None and m.error() is None:
-                if m.topic() == topic and m.partition() == partition:
-                    got.append(m)
-            elif time.time() > deadline:
-                raise Wrong(f"{topic} in {region}: {len(got)} of {end} records read")
-        return got
+            if m is None or m.topic() != topic or m.partition() != partition:
+                continue
+            if m.error() is None:
+                got.append(m)
+            elif m.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                return got
+        raise Wrong(f"{topic} in {region}: {len(got)} of {end} records read")
 
     schemas = None
 
@@ -820,6 +889,8 @@ class Box:
             self.produce()
         if rng.random() < 0.6:
             self.produce_bad()
+        if rng.random() < 0.6:
+            self.produce_foreign()
         pinned = self.pin()
         self.check_all("first")
         for _ in range(rng.randint(0, 3)):
@@ -848,6 +919,14 @@ class Box:
                     row[f["name"]] = f["default"]
         generate.change(rng, self.project)
         self.write_definitions()
+        if rng.random() < 0.4:
+            p = self.dev.popen(region, "apply", "-f", str(self.root / "defs"))
+            time.sleep(rng.random())
+            self.dev.kill()
+            p.kill()
+            p.communicate()
+            self.dev.start()
+            self.checks["killed in apply"] += 1
         self.dev.run(region, "apply", "-f", str(self.root / "defs"))
         self.check_all("changed")
         self.produce()
