@@ -2,8 +2,12 @@ package mirror_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http/httptest"
+	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +60,16 @@ func parse(t testing.TB, yaml string) *definition.Project {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// TestMain runs more tests at once than there are processors: they wait for
+// one another's intervals more than they work.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic("BUG: " + err.Error())
+	}
+	os.Exit(m.Run())
 }
 
 // world is some regions with embedded parts, each with a worker and a mirror to
