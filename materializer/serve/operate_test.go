@@ -80,8 +80,8 @@ func TestRunDrains(t *testing.T) {
 	go func() { done <- w.server.Run(ctx, ln) }()
 	client := &http.Client{Transport: &http.Transport{}}
 	answered := make(chan string, 1)
+	body := `{"features": ["spending:orders"], "after": "eu/orders/` + fmt.Sprint(w.order(eu, 7, noon, 1, "x").Partition) + `/2", "deadline": "20s", ` + user7 + `}`
 	go func() { // waits for a token that comes while the server drains
-		body := `{"features": ["spending:orders"], "after": "eu/orders/` + fmt.Sprint(w.order(eu, 7, noon, 1, "x").Partition) + `/2", "deadline": "20s", ` + user7 + `}`
 		resp, err := client.Post("http://"+ln.Addr().String()+"/v1/features", "", strings.NewReader(body))
 		if err != nil {
 			answered <- err.Error()
