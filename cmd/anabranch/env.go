@@ -170,7 +170,7 @@ func (w *where) fromSettings() (*env, error) {
 	if _, isPeer := f.Peers[own]; isPeer {
 		own = f.Region
 	}
-	if own == "" {
+	if own == "" && len(w.KafkaBrokers) > 0 {
 		return nil, usage("--region: which region do these settings belong to?")
 	}
 	e := &env{token: w.HTTPToken}
@@ -223,6 +223,11 @@ func (e *env) prefer(region string) error {
 	p := e.places[i]
 	e.places = slices.Insert(slices.Delete(e.places, i, i+1), 0, p)
 	return nil
+}
+
+// brokers reports whether the Kafka of any region is known.
+func (e *env) brokers() bool {
+	return slices.ContainsFunc(e.places, func(p place) bool { return len(p.kafka.Brokers) > 0 })
 }
 
 func (e *env) regions() []string {

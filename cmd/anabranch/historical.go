@@ -220,6 +220,9 @@ func openWorld(ctx context.Context, w *where, definitions string) (*world, error
 	}
 	var s catalogue.State
 	if definitions == "" {
+		if !e.brokers() {
+			return nil, usage("-f DIR: without brokers the definitions must be given as files")
+		}
 		if s, err = currentCatalogue(ctx, e, w.Project); err != nil {
 			return nil, err
 		}

@@ -136,6 +136,14 @@ func testHistorical(t *testing.T, list []order) {
 		t.Errorf("out of files: %+v, out of the log: %+v", second, doc)
 	}
 	sameFile(t, train, again)
+
+	// Without brokers: out of the files alone, with the definitions as files.
+	store := filepath.Join("..", "..", dataDir, "objects")
+	fails(t, exitUsage, []string{"-f DIR"}, "get-historical", "checkout", "--spine", spine, "--out", again, "--object-store", store)
+	if files := ask(again, "--known-at", "off", "--object-store", store, "-f", filepath.Join("..", "..", "definitions")); files.Frontier != doc.Frontier {
+		t.Errorf("out of files alone: %+v", files)
+	}
+	sameFile(t, train, again)
 	ask(again, "--known-at", "off", "--full-feature-names")
 	checkTraining(t, again, "spending__", rows, list)
 

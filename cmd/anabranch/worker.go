@@ -36,6 +36,9 @@ func (c *workerCmd) Run(ctx context.Context, out *output) error {
 	if _, is := file.Peers[c.Region]; is {
 		return usage("--region %s: %s has it among the peers", c.Region, c.Config)
 	}
+	if e.places[0].region == "" {
+		return usage("--region: which region is this the worker of?")
+	}
 	if len(e.places[0].kafka.Brokers) == 0 {
 		return usage("--kafka-brokers: where is the region's Kafka?")
 	}
