@@ -96,6 +96,7 @@ func TestBadRecordsAreSetAside(t *testing.T) {
 			}
 		}
 		w.checkQuarantine(t, want)
+		w.checkMetrics(t, west)
 	})
 }
 
