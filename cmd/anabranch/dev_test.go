@@ -245,6 +245,12 @@ func testGetOnline(t *testing.T) {
 			t.Errorf("lacks %q:\n%s", word, text)
 		}
 	}
+	if text := works(t, "get-online", "traffic:visits"); !strings.Contains(text, "FEATURE         VALUE\ntraffic:visits  ") {
+		t.Errorf("a global view without --entity prints\n%s", text)
+	}
+	if text := works(t, "get-online", "spending:orders", "--entity", `user_id=7,item=tea\, green`); !strings.Contains(text, "NOT_FOUND") {
+		t.Errorf("a comma in a key prints\n%s", text)
+	}
 	for _, c := range []struct {
 		code  int
 		words []string
@@ -252,6 +258,7 @@ func testGetOnline(t *testing.T) {
 	}{
 		{exitFailed, []string{"user_id", "seven"}, []string{"checkout", "--entity", "user_id=seven,item=tea"}},
 		{exitFailed, []string{"item"}, []string{"checkout", "--entity", "user_id=7"}},
+		{exitFailed, []string{"user_id", "missing"}, []string{"checkout"}},
 		{exitFailed, []string{"usr_id"}, []string{"checkout", "--entity", "usr_id=7,item=tea"}},
 		{exitFailed, []string{"chekout", "checkout"}, []string{"chekout", "--entity", key}},
 		{exitFailed, []string{"ordrs", "orders"}, []string{"spending:ordrs", "--entity", key}},

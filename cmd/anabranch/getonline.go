@@ -17,7 +17,7 @@ type getOnlineCmd struct {
 	where `group:"where"`
 
 	Service      string        `arg:"" help:"A feature service, or features as view:feature,view:*."`
-	Entity       []string      `help:"Join keys of one row; may be repeated." required:"" sep:"none" placeholder:"KEY=VALUE,…"`
+	Entity       []string      `help:"Join keys of one row, a comma in a value as \\,; may be repeated, and is left out if the views have none." sep:"none" placeholder:"KEY=VALUE,…"`
 	At           string        `help:"Read time, RFC 3339; default now." placeholder:"TIME"`
 	Mode         string        `help:"eventual, session or bounded." placeholder:"MODE"`
 	MaxStaleness string        `help:"The oldest that an answer may be, like 2s." placeholder:"DURATION"`
@@ -71,6 +71,9 @@ func (c *getOnlineCmd) Run(ctx context.Context, out *output) error {
 		req.Features = strings.Split(c.Service, ",")
 	} else {
 		req.Service = c.Service
+	}
+	if len(c.Entity) == 0 {
+		c.Entity = []string{""} // the one row of a global view
 	}
 	for _, text := range c.Entity {
 		row, err := parseEntity(text)
@@ -157,6 +160,9 @@ func (e *env) features(ctx context.Context, pl *place, req *featuresRequest, tim
 
 func printAnswer(out *output, region string, entities []string, a *featuresAnswer) {
 	head := append([]string{"FEATURE"}, entities...)
+	if len(entities) == 1 && entities[0] == "" {
+		head[1] = "VALUE"
+	}
 	rows := make([][]string, len(a.Features))
 	for i, name := range a.Features {
 		rows[i] = []string{name}
