@@ -245,3 +245,12 @@ func TestADefinitionNewerThanTheViewIsBuilding(t *testing.T) {
 	w.ask(`{"features": ["spending:brand_new"], `+user7+`}`).problem(503, "building")
 	w.ask(`{"features": ["spending:total"], `+user7+`}`).is(200, `"values":[1.0]`)
 }
+
+func TestAViewThatIsReplacedWhileItIsReadIsAskedForAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	w.live.Views["spending"].Retire()
+	g := w.ask(`{"features": ["spending:orders"], `+user7+`}`).problem(503, "building", "replaced")
+	if g.header.Get("Retry-After") != "1" {
+		t.Error(g.header)
+	}
+}

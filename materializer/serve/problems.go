@@ -1,11 +1,13 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
+	"anabranch.dev/anabranch/materializer/state"
 	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/stamp"
 )
@@ -67,6 +69,12 @@ func notReady(detail string) *Problem {
 }
 
 func internal(err error) *Problem {
+	if errors.Is(err, state.ErrRetired) {
+		return &Problem{
+			Name: "building", Status: http.StatusServiceUnavailable, Title: "View is being replaced",
+			Detail: clean(err.Error()) + " while it was read; try again", RetryAfter: 1,
+		}
+	}
 	return &Problem{Name: "internal", Status: http.StatusInternalServerError, Title: "Internal error", Detail: clean(err.Error())}
 }
 
