@@ -623,12 +623,12 @@ class Box:
             raise Wrong(f"early at of {row}: {code} {got}")
 
     def check_cli(self, region, svc):
-        """Keys that a shell can spell without thought."""
+        """Keys as an argument of a command."""
+        def spell(x):
+            return base64.b64encode(x).decode() if isinstance(x, bytes) else str(x).replace("\\", "\\\\").replace(",", "\\,")
+
         row = self.random_row(svc)
-        if any(isinstance(x, str) and not x.isalnum() for x in row.values()):
-            return
-        spelled = ",".join(f"{k}={base64.b64encode(x).decode() if isinstance(x, bytes) else x}" for k, x in row.items())
-        args = ["--entity", spelled] if spelled else ["--entity", ""]
+        args = ["--entity", ",".join(f"{k}={spell(x)}" for k, x in row.items())] if row else []
         at = self.newest(svc, row) + self.rng.choice([0, HOUR])
         got = self.dev.run(region, "get-online", svc["name"], *args, "--at", generate.rfc3339(at))
         self.judge_online(region, svc, [row], at, got)
@@ -793,7 +793,7 @@ class Box:
         elif table["note"].to_pylist() != [r["note"] for r in rows]:
             raise Wrong("notes changed")
         wants = [self.expected(svc, r, r["event_timestamp"], known) for r in rows]
-        leaks, statuses = 0, [collections.Counter() for _ in columns]
+        statuses = [collections.Counter() for _ in columns]
         for i, c in enumerate(columns):
             if table.schema.field(c[2]).type != arrow_type(c[3]):
                 raise Wrong(f"column {c[2]} is {table.schema.field(c[2]).type}, want {c[3]}")
@@ -804,6 +804,13 @@ class Box:
                 if not same(have, to_arrow(value, c[3])):
                     self.differ(f"historical {svc['name']} {' '.join(cut)} {path}", c[0], {k: row[k] for k in keys}, row["event_timestamp"], to_arrow(value, c[3]), have)
         manifest = json.loads(open(str(out) + ".manifest.json").read())
+        if cut != ["pinned"] and "--as-of" not in cut:
+            free = [self.expected(svc, r, r["event_timestamp"], lambda t: None) for r in rows]
+            leaks = [sum(to_json(w[i][1], c[3]) != to_json(f[i][1], c[3]) for w, f in zip(wants, free)) for i, c in enumerate(columns)]
+            found = [f["leaks_prevented"] for f in manifest["features"]]
+            if found != leaks or manifest["leaks_prevented"] != sum(leaks):
+                raise Wrong(f"leaks {found}, want {leaks}: {svc['name']} {' '.join(cut)} {path}")
+            self.checks["leaks"] += sum(leaks)
         for i, f in enumerate(manifest["features"]):
             if f["feature"] != columns[i][0] or f["statuses"] != dict(statuses[i]):
                 raise Wrong(f"manifest of {columns[i][0]}: {f}, want {dict(statuses[i])}")
