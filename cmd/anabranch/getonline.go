@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,18 +47,21 @@ type featuresRequest struct {
 
 // featuresAnswer is the part of an answer that commands look at.
 type featuresAnswer struct {
-	Features []string `json:"features"`
-	At       string   `json:"at"`
-	Rows     []struct {
-		Values          []json.RawMessage `json:"values"`
-		Statuses        []string          `json:"statuses"`
-		AgeMillis       []*int64          `json:"age_ms"`
-		EventTimestamps []*string         `json:"event_timestamps"`
-		At              string            `json:"at"`
-	} `json:"rows"`
-	Plan  string   `json:"plan"`
-	Token string   `json:"token"`
-	Flags []string `json:"flags"`
+	Features []string      `json:"features"`
+	At       string        `json:"at"`
+	Rows     []featuresRow `json:"rows"`
+	Plan     string        `json:"plan"`
+	Token    string        `json:"token"`
+	Flags    []string      `json:"flags"`
+}
+
+// featuresRow is one row of an answer; At is its own read time, if it has one.
+type featuresRow struct {
+	Values          []json.RawMessage `json:"values"`
+	Statuses        []string          `json:"statuses"`
+	AgeMillis       []*int64          `json:"age_ms"`
+	EventTimestamps []*string         `json:"event_timestamps"`
+	At              string            `json:"at"`
 }
 
 // Run asks one region and prints its answer.
@@ -179,9 +183,23 @@ func printAnswer(out *output, region string, entities []string, a *featuresAnswe
 	for j := range a.Rows {
 		ages = append(ages, ageText(a.Rows[j].AgeMillis))
 	}
-	out.say("\nregion %s, at %s, age %s, plan %s%s", region, a.At, strings.Join(ages, " / "), a.Plan, flagText(a.Flags))
+	out.say("\nregion %s, at %s, age %s, plan %s%s", region, readTimes(a), strings.Join(ages, " / "), a.Plan, flagText(a.Flags))
 	out.say("token %s", a.Token)
 	hintOutside(out, a)
+}
+
+// readTimes are the rows' read times: one, unless a row's newest event lies
+// beyond the server's clock.
+func readTimes(a *featuresAnswer) string {
+	times, own := make([]string, len(a.Rows)), false
+	for j := range a.Rows {
+		own = own || a.Rows[j].At != ""
+		times[j] = cmp.Or(a.Rows[j].At, a.At)
+	}
+	if !own {
+		return a.At
+	}
+	return strings.Join(times, " / ")
 }
 
 // ageText is the greatest age of a row's values.
