@@ -66,10 +66,6 @@ type featuresRow struct {
 
 // Run asks one region and prints its answer.
 func (c *getOnlineCmd) Run(ctx context.Context, out *output) error {
-	e, err := c.find(ctx)
-	if err != nil {
-		return err
-	}
 	req := featuresRequest{At: c.At, Mode: c.Mode, MaxStaleness: c.MaxStaleness, Deadline: c.Deadline, After: c.After, Partial: c.Partial}
 	if strings.Contains(c.Service, ":") {
 		req.Features = strings.Split(c.Service, ",")
@@ -85,6 +81,10 @@ func (c *getOnlineCmd) Run(ctx context.Context, out *output) error {
 			return err
 		}
 		req.Entities = append(req.Entities, row)
+	}
+	e, err := c.find(ctx)
+	if err != nil {
+		return err
 	}
 	pl := &e.places[0]
 	body, err := e.features(ctx, pl, &req, c.Timeout)

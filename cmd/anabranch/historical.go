@@ -94,6 +94,9 @@ func (c *getHistoricalCmd) Run(ctx context.Context, out *output) error {
 	if err := parseAsOf(c.AsOf, &req.Cut); err != nil {
 		return err
 	}
+	if err := w.mayExport(c.Region, c.Service); err != nil {
+		return err
+	}
 	rep, err := w.train(ctx, req, out)
 	if err != nil {
 		return err
@@ -111,6 +114,22 @@ func flagError(err error) error {
 		return fmt.Errorf("--%w", err)
 	}
 	return usage("--%v", err)
+}
+
+// mayExport refuses what the residency of a view keeps out of the region that
+// the command is in. A command that names no region is in none.
+func (w *world) mayExport(region, service string) error {
+	views, err := validatedFeatures(w.state.Project, service)
+	if err != nil {
+		return nil // an unknown name is for the request to say
+	}
+	for i := range w.state.Project.Views {
+		v := &w.state.Project.Views[i]
+		if region != "" && len(views[v.Name]) > 0 && !v.MayHold(region) {
+			return fmt.Errorf("view %s may be held in %s only, not in %s: ask there", v.Name, strings.Join(v.Policy.Residency, ", "), region)
+		}
+	}
+	return nil
 }
 
 // timeOptions reads --timezone and --time-unit.
@@ -393,6 +412,9 @@ func (c *snapshotCmd) Run(ctx context.Context, out *output) error {
 	defer w.close()
 	if w.state.Project.View(c.View) == nil {
 		return usage("project %s has no view %s", w.state.Project.Name, c.View)
+	}
+	if err := w.mayExport(c.Region, c.View+":*"); err != nil {
+		return err
 	}
 	req := &training.SnapshotRequest{Definitions: w.definitions(), View: c.View, Out: c.Out, CodeVersion: codeVersion(), At: stamp.FromTime(time.Now())}
 	if c.At != "" {
