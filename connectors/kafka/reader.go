@@ -178,6 +178,28 @@ func (r *Reader) Poll(ctx context.Context, max int) (Batch, error) {
 	}
 }
 
+// Each polls and calls fn with every record, until fn fails, a partition is
+// stopped by its error, or ctx ends; that error it returns. The *Record is one
+// variable, as with Records.All.
+func (r *Reader) Each(ctx context.Context, fn func(*Record) error) error {
+	for {
+		batch, err := r.Poll(ctx, 0)
+		if err != nil {
+			return err
+		}
+		for i := range batch.Partitions {
+			if err := batch.Partitions[i].Err; err != nil {
+				return err
+			}
+			for rec := range batch.Partitions[i].All() {
+				if err := fn(rec); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
 // take empties buffers up to max records. Each call begins with another source.
 func (r *Reader) take(max int) Batch {
 	r.mu.Lock()

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 
@@ -39,21 +40,10 @@ func (m *Mirror) followRepairs(ctx context.Context, topic string, from int64) er
 		return err
 	}
 	defer reader.Close()
-	for {
-		batch, err := reader.Poll(ctx, 0)
-		if err != nil {
-			return err
-		}
-		for i := range batch.Partitions {
-			recs := &batch.Partitions[i]
-			if recs.Err != nil {
-				return recs.Err
-			}
-			for r := range recs.All() {
-				m.request(r.Value)
-			}
-		}
-	}
+	return reader.Each(ctx, func(r *kafka.Record) error {
+		m.request(r.Value)
+		return nil
+	})
 }
 
 func (m *Mirror) request(body []byte) {
@@ -73,6 +63,9 @@ func (m *Mirror) request(body []byte) {
 // headerOffset carries, on a copied registry record, its offset in the leading
 // region's log, so that a copier finds where it was.
 const headerOffset = "anabranch-offset"
+
+// errFound ends a search.
+var errFound = errors.New("found")
 
 // copyRegistry keeps the peer's registry log the same as the own one, which
 // leads.
@@ -108,24 +101,21 @@ func (m *Mirror) registryNext(ctx context.Context, topic string) (int64, error) 
 		return 0, err
 	}
 	defer reader.Close()
-	for {
-		batch, err := reader.Poll(ctx, 0)
-		if err != nil {
-			return 0, err
-		}
-		for i := range batch.Partitions {
-			if err := batch.Partitions[i].Err; err != nil {
-				return 0, err
+	next := ends[tp].High
+	err = reader.Each(ctx, func(r *kafka.Record) error {
+		if v, ok := r.Header(headerOffset); ok {
+			at, err := strconv.ParseInt(string(v), 10, 64)
+			if err != nil {
+				return err
 			}
-			for r := range batch.Partitions[i].All() {
-				if v, ok := r.Header(headerOffset); ok {
-					at, err := strconv.ParseInt(string(v), 10, 64)
-					return at + 1, err
-				}
-				return ends[tp].High, nil
-			}
+			next = at + 1
 		}
+		return errFound
+	})
+	if errors.Is(err, errFound) {
+		err = nil
 	}
+	return next, err
 }
 
 func (m *Mirror) copyFrom(ctx context.Context, topic string, next int64) error {
@@ -134,23 +124,11 @@ func (m *Mirror) copyFrom(ctx context.Context, topic string, next int64) error {
 		return err
 	}
 	defer reader.Close()
-	for {
-		batch, err := reader.Poll(ctx, 0)
-		if err != nil {
-			return err
-		}
-		for i := range batch.Partitions {
-			if err := batch.Partitions[i].Err; err != nil {
-				return err
-			}
-			for r := range batch.Partitions[i].All() {
-				out := kafka.Record{Topic: topic, Key: r.Key, Value: r.Value, Headers: []kafka.Header{
-					{Key: headerOffset, Value: strconv.AppendInt(nil, r.Offset, 10)},
-				}}
-				if _, err := m.cfg.Remote.Produce(ctx, []kafka.Record{out}); err != nil {
-					return err
-				}
-			}
-		}
-	}
+	return reader.Each(ctx, func(r *kafka.Record) error {
+		out := kafka.Record{Topic: topic, Key: r.Key, Value: r.Value, Headers: []kafka.Header{
+			{Key: headerOffset, Value: strconv.AppendInt(nil, r.Offset, 10)},
+		}}
+		_, err := m.cfg.Remote.Produce(ctx, []kafka.Record{out})
+		return err
+	})
 }
