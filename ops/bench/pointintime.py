@@ -30,7 +30,7 @@ COPY (
 
 def prepare(exe, folder, events, labels):
     """Leaves generated flights as history in folder, and a spine of labels over them."""
-    subprocess.run([exe, "demo", "--synthetic", str(events), "--out", folder, "--json"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([exe, "demo", "--synthetic", str(events), "--out", folder, "--json"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     manifests = sorted(pathlib.Path(folder, "dev", "objects").glob("flights/manifests/flights/*/1/*.json"))
     newest = {m.parent: m for m in manifests}
     files = [str(pathlib.Path(folder, "dev", "objects", "flights", "events", "flights", at.parent.name, "1", f["name"]))
@@ -79,7 +79,7 @@ def main():
             print(f"{name}: {wall[0]:.2f} s wall, {cpu[0]:.2f} s CPU; DuckDB ASOF of the last value {wall[1]:.2f} s, {cpu[1]:.2f} s; "
                   f"ratio {wall[0] / wall[1]:.2f} wall, {cpu[0] / cpu[1]:.2f} CPU")
         same = duckdb.sql(f"""SELECT count(*) FILTER (o.last_origin IS DISTINCT FROM d.last_origin AND o.last_origin IS NOT NULL)
-                              FROM '{ours}' o JOIN '{theirs}' d USING (row)""").fetchone()[0]
+                              FROM '{ours}' o JOIN '{theirs}' d USING (row)""").fetchall()[0][0]
         print(f"{a.events} events, {a.labels} labels; {same} values differ (ties, which ASOF decides at random)")
 
 
