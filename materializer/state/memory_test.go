@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -51,6 +52,9 @@ func TestReadersSeeRowsAndFrontierTogetherWhileRowsAreEvicted(t *testing.T) {
 	for at := 0; at < len(log); at += 10 {
 		feed(t, shard, eu, log, at, at+10)
 		if err := shard.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if err := shard.Warm(); err != nil {
 			t.Fatal(err)
 		}
 		if shard.bytes > 1<<10 { // half of it: there are two shards
@@ -158,4 +162,46 @@ func damaged(b string) [][]byte {
 		list = append(list, []byte(b[:n]))
 	}
 	return list
+}
+
+func TestRowsThatAreOnlyReadComeIntoMemory(t *testing.T) {
+	fs, prog, log := vfs.NewMem(), program(t), uniform(200, 40)
+	store := openMem(t, fs, 1<<20)
+	shard := openView(t, store, prog).Shards[0]
+	feed(t, shard, eu, log, 0, len(log))
+	if err := shard.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	store = openMem(t, fs, 1<<20)
+	defer store.Close()
+	view := openView(t, store, prog)
+	shard = view.Shards[0]
+	read := func() string {
+		var all []string
+		for user := range 41 { // the last is of nobody
+			key := fmt.Append(nil, user)
+			answers, _, err := view.Read([]Ask{{Key: key, At: stamp.NoTime}}, []int{0}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, fmt.Sprint(answers[0].Results[0], answers[0].Newest))
+		}
+		return strings.Join(all, "\n")
+	}
+	cold := read()
+	if len(shard.rows) != 0 {
+		t.Fatalf("%d rows in memory before they were asked for", len(shard.rows))
+	}
+	if err := shard.Warm(); err != nil {
+		t.Fatal(err)
+	}
+	if len(shard.rows) == 0 || len(shard.rows) > 40 || len(shard.dirty) != 0 {
+		t.Errorf("%d rows in memory, %d of them to be written", len(shard.rows), len(shard.dirty))
+	}
+	if warm := read(); warm != cold {
+		t.Errorf("from memory:\n%s\nfrom disk:\n%s", warm, cold)
+	}
 }

@@ -33,6 +33,7 @@ type Shard struct {
 	dirty      []*entry               // to be written by the next flush
 	ids        map[idHash]stamp.Stamp // ids that counted since the last flush
 	links      map[string]*link       // by name
+	wanted     chan string            // keys of rows that readers fetched from disk
 	generation uint64                 // of entries' marks; grows when a link's changed keys are taken
 	sweep      sweeper
 }
@@ -58,7 +59,7 @@ func openShard(v *View, partition int32) (*Shard, error) {
 	s := &Shard{
 		view: v, partition: partition, space: sp, mach: v.Prog.New(),
 		rows: map[string]*entry{}, ids: map[idHash]stamp.Stamp{},
-		closed: map[position.Source]stamp.Micros{}, links: map[string]*link{}, generation: 1,
+		closed: map[position.Source]stamp.Micros{}, links: map[string]*link{}, generation: 1, wanted: make(chan string, maxWanted),
 		meta: Meta{Frontier: position.Frontier{}, Deltas: map[string]int64{}, Identity: Identity{LeaderEpoch: -1}},
 	}
 	b, err := v.store.get(sp.key(tagMeta, nil))

@@ -199,6 +199,9 @@ func (s *Shard) read(mach *fold.Machine, asks []Ask, answers []Answer, which []i
 			if row, err = s.stored(asks[i].Key); err != nil {
 				return err
 			}
+			if row != nil {
+				s.want(asks[i].Key)
+			}
 		}
 		answers[i].fill(mach, row, asks[i].At, which, now)
 	}

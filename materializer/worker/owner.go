@@ -71,7 +71,9 @@ func (o *owner) run(ctx context.Context) error {
 			fn()
 		case <-flush.C:
 			o.miss(ctx)
-			err = o.flush()
+			if err = o.flush(); err == nil {
+				err = o.shard.Warm()
+			}
 		}
 		switch {
 		case err == nil:
