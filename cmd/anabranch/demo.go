@@ -62,7 +62,7 @@ type demoWANJSON struct {
 
 type demoTrainingJSON struct {
 	Rows           int64  `json:"rows"`
-	File           string `json:"file"`
+	File           string `json:"file"` // empty without --out: nothing is kept
 	Digest         string `json:"digest"`
 	LeaksPrevented int64  `json:"leaks_prevented"`
 }
@@ -108,6 +108,9 @@ func (c *demoCmd) Run(ctx context.Context, out *output) (err error) {
 	}
 	d.doc.Seconds = float64(time.Since(began).Milliseconds()) / 1000
 	d.goOn()
+	if c.Out == "" {
+		d.doc.Training.File = "" // it goes with the temporary directory
+	}
 	if err := out.result(d.doc); err != nil {
 		return err
 	}
