@@ -159,8 +159,8 @@ func (f Frontier) Text() string {
 
 // ParseFrontier reads Text.
 func ParseFrontier(s string) (Frontier, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimPrefix(s, "f"))
-	if err != nil || !strings.HasPrefix(s, "f") {
+	b, ok := unprint(s, "f")
+	if !ok {
 		return nil, fmt.Errorf("frontier %q: want the text that a command printed, f…", s)
 	}
 	f, n, err := DecodeFrontier(b)
@@ -168,6 +168,14 @@ func ParseFrontier(s string) (Frontier, error) {
 		err = fmt.Errorf("frontier: %d bytes too many", len(b)-n)
 	}
 	return f, err
+}
+
+// unprint undoes mark + base64. It refuses the line breaks that the decoder
+// skips even when it is strict: one frontier or token has one text.
+func unprint(s, mark string) ([]byte, bool) {
+	digits, marked := strings.CutPrefix(s, mark)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(digits)
+	return b, marked && err == nil && !strings.ContainsAny(digits, "\r\n")
 }
 
 // Position is the identity of one event.

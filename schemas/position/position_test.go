@@ -102,12 +102,35 @@ func TestPositionText(t *testing.T) {
 	}
 }
 
+func TestTextHasNoLineBreaks(t *testing.T) {
+	f := Frontier{Log{"s", Source{"eu", 1}, 2}: {Next: 5, Stamp: 9}}
+	frontier := f.Text()
+	token := Token{Time: 1, Parts: []Part{{View: "v", Version: 1, Frontier: f}}}.Sign(nil)
+	for _, mark := range []string{"\r", "\n", "\r\n"} {
+		if _, err := ParseFrontier(frontier[:4] + mark + frontier[4:]); err == nil {
+			t.Errorf("a frontier with %q inside passed", mark)
+		}
+		if _, err := Verify(token[:4]+mark+token[4:], nil); err == nil {
+			t.Errorf("a token with %q inside passed", mark)
+		}
+	}
+}
+
 func FuzzDecodeFrontier(f *testing.F) {
 	f.Add(Frontier{Log{"s", Source{"eu", 1}, 2}: {Next: 5, Stamp: 9}}.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, n, err := DecodeFrontier(b)
 		if err == nil && string(got.Append(nil)) != string(b[:n]) {
 			t.Fatalf("%x is not canonical", b[:n])
+		}
+	})
+}
+
+func FuzzParseFrontier(f *testing.F) {
+	f.Add(Frontier{Log{"s", Source{"eu", 1}, 2}: {Next: 5, Stamp: 9}}.Text())
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, err := ParseFrontier(s); err == nil && got.Text() != s {
+			t.Fatalf("%q is not canonical", s)
 		}
 	})
 }

@@ -81,8 +81,8 @@ func Inspect(s string) (Token, error) {
 }
 
 func parse(s string) (Token, []byte, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimPrefix(s, "t"))
-	if err != nil || !strings.HasPrefix(s, "t") || len(b) < tagBytes+3 || b[0] != tokenVersion {
+	b, ok := unprint(s, "t")
+	if !ok || len(b) < tagBytes+3 || b[0] != tokenVersion {
 		return Token{}, nil, fmt.Errorf("token: want the text that an answer carried, t…")
 	}
 	r := value.NewCursor(b[:len(b)-tagBytes], 1)
