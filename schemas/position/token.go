@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
