@@ -230,7 +230,7 @@ func (c *compiler) valueInput(f *definition.Feature, s *slot) error {
 		return fmt.Errorf("of: %w", err)
 	}
 	s.spec.Input = e.Type()
-	in := input{expr: e, field: field, fixed: s.spec.Fixed()}
+	in := input{expr: e, field: field, fixed: s.spec.Feed() == merge.Exact}
 	if in.fixed {
 		if in.scale, err = fixedScale(f, e.Type()); err != nil {
 			return err

@@ -1,19 +1,11 @@
 package fold
 
-import (
-	"anabranch.dev/anabranch/pipelines/merge"
-	"anabranch.dev/anabranch/schemas/value"
-)
-
 // Parts of a row's size in bytes: what a part and a pane hold beside states,
-// and one element of a collection beside its content.
+// and a further pane of a collection.
 const (
-	partBytes    = 64
-	paneBytes    = 8
-	elementBytes = 12
-	textBytes    = 16
-	sparseBytes  = 64
-	listItems    = 128
+	partBytes   = 64
+	paneBytes   = 8
+	sparseBytes = 64
 )
 
 // PlannedBytes is what one key may take in one region's part at the worst: all
@@ -27,7 +19,7 @@ func (p *Program) PlannedBytes() int {
 		panes := p.panes(&g)
 		total += panes * paneBytes
 		for _, s := range g.slots {
-			full, collection := plannedState(p.slots[s].spec)
+			full, collection := p.slots[s].spec.Planned()
 			if collection {
 				total += full + (panes-1)*min(full, sparseBytes)
 				continue
@@ -45,7 +37,7 @@ func (p *Program) WorstBytes() int {
 		panes := p.panes(&g)
 		total += panes * paneBytes
 		for _, s := range g.slots {
-			full, _ := plannedState(p.slots[s].spec)
+			full, _ := p.slots[s].spec.Planned()
 			total += panes * full
 		}
 	}
@@ -58,24 +50,4 @@ func (p *Program) panes(g *group) int {
 		return 1
 	}
 	return int((g.keep+g.width-1)/g.width) + 1
-}
-
-// plannedState is the size of one full state, and whether it is a collection.
-func plannedState(s merge.Spec) (bytes int, collection bool) {
-	content := 9
-	if s.Input.Kind == value.String || s.Input.Kind == value.Bytes {
-		content = 1 + textBytes
-	}
-	if s.Input.Kind == value.List {
-		return elementBytes + listItems*content, false
-	}
-	switch s.Kind {
-	case merge.Recent:
-		return s.K * (elementBytes + content), true
-	case merge.Set:
-		return s.Max * (elementBytes + content), true
-	case merge.ApproxDistinct:
-		return s.MaxBytes(), true
-	}
-	return s.MaxBytes(), false
 }

@@ -1,10 +1,25 @@
 package merge
 
 import (
+	"fmt"
 	"unsafe"
 
 	"anabranch.dev/anabranch/schemas/value"
 )
+
+var countKind = &kind{
+	name: Count,
+	input: func(in value.Type) error {
+		if in.Kind != value.Null && in.Kind != value.Int64 {
+			return fmt.Errorf("adds up whole numbers, found %s", in)
+		}
+		return nil
+	},
+	result: wholeNumber,
+	make:   func(Spec) State { return &count{} },
+	key:    func(Spec) string { return Count },
+	bytes:  func(Spec) int { return int128Bytes },
+}
 
 // count is Σ by. One exact integer does for the increments and decrements of a
 // PN-counter: replicas of a component are never added or maximized against

@@ -3,6 +3,7 @@ package merge
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"unsafe"
@@ -11,6 +12,34 @@ import (
 
 	"anabranch.dev/anabranch/schemas/value"
 )
+
+var distinctKind = &kind{
+	name:      ApproxDistinct,
+	input:     single,
+	check:     func(s Spec) error { return within("precision", s.Precision, MinPrecision, MaxPrecision) },
+	result:    wholeNumber,
+	make:      func(s Spec) State { return &distinct{precision: uint8(s.Precision)} },
+	key:       func(s Spec) string { return fmt.Sprintf("approx_distinct(%s, %d)", s.Input, s.Precision) },
+	bytes:     distinctBytes,
+	planned:   func(s Spec) (int, bool) { return distinctBytes(s), true },
+	guarantee: func(s Spec) float64 { return standardError(s.Precision) },
+	meet:      meetDistinct,
+	joins:     true,
+}
+
+func distinctBytes(s Spec) int { return 3 + registerBytes(s.Precision) }
+
+// standardError is 1.04/√2^precision, relative.
+func standardError(precision int) float64 { return float64(1.04 / math.Sqrt(float64(uint64(1)<<precision))) }
+
+func meetDistinct(budget float64) string {
+	for p := MinPrecision; p <= MaxPrecision; p++ {
+		if standardError(p) <= budget {
+			return fmt.Sprintf("precision: %d", p)
+		}
+	}
+	return ""
+}
 
 // distinct is a HyperLogLog (Flajolet and others, 2007) over 64-bit hashes that
 // holds the hashes themselves while they take no more bytes than the

@@ -9,6 +9,18 @@ import (
 	"anabranch.dev/anabranch/schemas/value"
 )
 
+var (
+	minKind = extremeKind(Min)
+	maxKind = extremeKind(Max)
+)
+
+func extremeKind(name string) *kind {
+	return &kind{
+		name: name, input: single, result: ownInput, make: Spec.newExtreme, key: keyOfInput, joins: true,
+		bytes: func(s Spec) int { return 1 + contentBytes(s.Input) },
+	}
+}
+
 func (s Spec) newExtreme() State {
 	if s.Input.Kind == value.String || s.Input.Kind == value.Bytes {
 		return &extremeText{kind: s.Input.Kind, max: s.Kind == Max}

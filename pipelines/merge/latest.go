@@ -7,6 +7,19 @@ import (
 	"anabranch.dev/anabranch/schemas/value"
 )
 
+var (
+	lastKind  = latestKind(Last)
+	firstKind = latestKind(First)
+)
+
+func latestKind(name string) *kind {
+	return &kind{
+		name: name, input: singleOrList, result: ownInput, key: keyOfInput, nulls: true, joins: true,
+		make:  func(s Spec) State { return &latest{cell: typeOf(s.Input), first: name == First} },
+		bytes: func(s Spec) int { return 1 + orderBytes + contentBytes(s.Input) },
+	}
+}
+
 // latest is the value of the event that comes last by Order, or first. Null is
 // a value like any other.
 type latest struct {

@@ -2,11 +2,23 @@ package merge
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/big"
 	"unsafe"
 
 	"anabranch.dev/anabranch/schemas/value"
 )
+
+var meanKind = &kind{
+	name:   Mean,
+	input:  numeric,
+	check:  checkScale,
+	result: func(Spec) value.Type { return value.Of(value.Float64) },
+	make:   func(s Spec) State { return &mean{scale: uint8(s.Scale)} },
+	key:    func(s Spec) string { return fmt.Sprintf("mean(%s, %d)", s.Input, s.Scale) },
+	bytes:  func(Spec) int { return int64Bytes + int128Bytes },
+	feed:   Exact,
+}
 
 // mean is Σ x in units of 10^-scale beside the number of events.
 type mean struct {

@@ -1,11 +1,27 @@
 package merge
 
 import (
+	"fmt"
 	"math"
 	"unsafe"
 
 	"anabranch.dev/anabranch/schemas/value"
 )
+
+var recentKind = &kind{
+	name:    Recent,
+	input:   single,
+	check:   func(s Spec) error { return within("k", s.K, 1, MaxItems) },
+	result:  itsList,
+	make:    func(s Spec) State { return &recent{touches: newTouches(s.Input, s.K)} },
+	key:     func(s Spec) string { return fmt.Sprintf("recent(%s, %d)", s.Input, s.K) },
+	bytes:   func(s Spec) int { return touchBytes(s, s.K) },
+	planned: func(s Spec) (int, bool) { return s.K * (plannedElement + plannedContent(s.Input)), true },
+	joins:   true,
+}
+
+// touchBytes is the greatest size of n items.
+func touchBytes(s Spec, n int) int { return countBytes(n) + n*(orderBytes+contentBytes(s.Input)) }
 
 // recent is the k distinct items with the greatest newest Order.
 type recent struct {

@@ -1,12 +1,25 @@
 package merge
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"unsafe"
 
 	"anabranch.dev/anabranch/schemas/value"
 )
+
+var setKind = &kind{
+	name:    Set,
+	input:   single,
+	check:   func(s Spec) error { return within("max", s.Max, 1, MaxItems) },
+	result:  itsList,
+	make:    func(s Spec) State { return &set{touches: newTouches(s.Input, s.Max)} },
+	key:     func(s Spec) string { return fmt.Sprintf("set(%s, %d, %t)", s.Input, s.Max, s.Remove) },
+	bytes:   func(s Spec) int { return touchBytes(s, s.Max) },
+	planned: func(s Spec) (int, bool) { return s.Max * (plannedElement + plannedContent(s.Input)), true },
+	joins:   true,
+}
 
 // set is the elements that were touched most recently, each with the greatest
 // Order that added or removed it. Removed ones stay, so that an older add that

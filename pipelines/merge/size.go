@@ -19,24 +19,36 @@ const (
 	orderBytes = 9 + 8 + 3 + 7
 )
 
+// What a plan counts for the content of an item: text is mostly short, and few
+// lists are as long as they may be.
+const (
+	plannedText    = 16
+	plannedList    = 128
+	plannedElement = 12 // of a collection, beside its content
+)
+
 // MaxBytes is the greatest size of the canonical bytes, with strings and bytes
 // counted as TextBytes.
-func (s Spec) MaxBytes() int {
-	switch s.Kind {
-	case Count, Sum:
-		return int128Bytes
-	case Mean:
-		return int64Bytes + int128Bytes
-	case Recent:
-		return countBytes(s.K) + s.K*(orderBytes+contentBytes(s.Input))
-	case Set:
-		return countBytes(s.Max) + s.Max*(orderBytes+contentBytes(s.Input))
-	case ApproxDistinct:
-		return 3 + registerBytes(s.Precision)
-	case Last, First:
-		return 1 + orderBytes + contentBytes(s.Input)
+func (s Spec) MaxBytes() int { return s.must().bytes(s) }
+
+// Planned is the size that a plan counts for one full state, and whether it is a
+// collection, whose elements spread over the panes of a window.
+func (s Spec) Planned() (bytes int, collection bool) {
+	if s.Input.Kind == value.List && s.Feed() == Plain {
+		return plannedElement + plannedList*plannedContent(*s.Input.Elem), false
 	}
-	return 1 + contentBytes(s.Input)
+	if k := s.must(); k.planned != nil {
+		return k.planned(s)
+	}
+	return s.MaxBytes(), false
+}
+
+// plannedContent is what a plan counts for one value.
+func plannedContent(t value.Type) int {
+	if t.Kind == value.String || t.Kind == value.Bytes {
+		return 1 + plannedText
+	}
+	return 9
 }
 
 // contentBytes is the greatest size of a value of type t without its kind.

@@ -1,10 +1,49 @@
 package merge
 
 import (
+	"fmt"
 	"unsafe"
 
 	"anabranch.dev/anabranch/schemas/value"
 )
+
+var sumKind = &kind{
+	name:   Sum,
+	input:  numeric,
+	check:  checkSum,
+	result: func(s Spec) value.Type { return s.sumType(s.Input.Kind) },
+	make:   func(s Spec) State { return &sum{scale: uint8(s.Scale), as: s.Result().Kind} },
+	key:    func(s Spec) string { return fmt.Sprintf("sum(%s, %d) %s", s.Input, s.Scale, s.Result()) },
+	bytes:  func(Spec) int { return int128Bytes },
+	feed:   Exact,
+}
+
+func checkSum(s Spec) error {
+	if err := checkScale(s); err != nil {
+		return err
+	}
+	switch s.As {
+	case "", "int64", "float64", "decimal":
+		return nil
+	}
+	return fmt.Errorf("as is int64, float64 or decimal, found %q", s.As)
+}
+
+// sumType is the type that As names, or that of kind.
+func (s Spec) sumType(kind value.Kind) value.Type {
+	switch s.As {
+	case "int64":
+		kind = value.Int64
+	case "float64":
+		kind = value.Float64
+	case "decimal":
+		kind = value.Decimal
+	}
+	if kind == value.Decimal {
+		return value.Type{Kind: kind, Scale: s.Scale}
+	}
+	return value.Of(kind)
+}
 
 // sum is Σ x in units of 10^-scale, exact up to 2^31 events and modulo 2^128
 // beyond. It is saturated or rounded only when it is read.
