@@ -30,7 +30,9 @@ var distinctKind = &kind{
 func distinctBytes(s Spec) int { return 3 + registerBytes(s.Precision) }
 
 // standardError is 1.04/√2^precision, relative.
-func standardError(precision int) float64 { return float64(1.04 / math.Sqrt(float64(uint64(1)<<precision))) }
+func standardError(precision int) float64 {
+	return float64(1.04 / math.Sqrt(float64(uint64(1)<<precision)))
+}
 
 func meetDistinct(budget float64) string {
 	for p := MinPrecision; p <= MaxPrecision; p++ {

@@ -50,7 +50,7 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		{Spec{Kind: Set, Input: text, Max: 4097}, "set: max is 1 to 4096, found 4097"},
 		{Spec{Kind: ApproxDistinct, Input: raw, Precision: 18}, ""},
 		{Spec{Kind: ApproxDistinct, Input: raw, Precision: 3}, "approx_distinct: precision is 4 to 18, found 3"},
-				{Spec{Kind: "avg", Input: whole}, "avg: unknown kind; the kinds are count, sum,"},
+		{Spec{Kind: "avg", Input: whole}, "avg: unknown kind; the kinds are count, sum,"},
 	} {
 		err := c.spec.Validate()
 		switch {
