@@ -14,6 +14,16 @@ type Project struct {
 	Streams  []Stream
 	Views    []View
 	Services []Service
+	Bases    []Basis
+}
+
+// Basis is a shared set of directions that vectors are projected on.
+type Basis struct {
+	Pos     Pos `json:"-"`
+	Name    string
+	Version int // from 1
+	// Data is the file's content; what it says is for pipelines/merge.
+	Data []byte
 }
 
 // Pos is where a definition was written, for messages. It carries no meaning
@@ -105,19 +115,44 @@ type View struct {
 type Feature struct {
 	Pos    Pos `json:"-"`
 	Name   string
-	Kind   string       // count, sum, mean, min, max, last, first, recent, set, approx_distinct
+	Kind   string       // one of Kinds
 	Of     string       // a field or a CEL expression, or empty (plain count)
-	By     string       // count: an integer, a field or a CEL expression; default "1"
+	By     string       // count, top: an integer, a field or a CEL expression; default "1"
 	Where  string       // CEL, or empty
 	Window stamp.Micros // 0: lifetime
 	Pane   stamp.Micros // 0 without a window
-	Scale  int32        // fixed-point digits of sum and mean; -1: not given
-	As     string       // sum: int64, float64, decimal or empty
-	K      int          // recent
+	Scale  int32        // fixed-point digits of sums, means and vectors; -1: not given
+	As     string       // sum, mean: int64, float64, decimal or empty
+	K      int          // recent, top
 	Max    int          // set; default 1000
 	// RemoveWhere (set) is CEL: an event for which it holds removes.
 	RemoveWhere string
 	Precision   int // approx_distinct; default 12
+	// Weight (mean) is an integer, a decimal, a field or a CEL expression; empty:
+	// every event weighs 1.
+	Weight string
+	// Exact (min, max): the window slides to the microsecond, not by panes.
+	Exact bool
+	// Observed (set): a remove undoes the adds that its reader had seen, not all
+	// that are older.
+	Observed      bool
+	Error         float64      // top: greatest error as a part of the total, in (0, 1); default 0.01
+	Q             []float64    // quantiles: which, each in [0, 1], no two alike; default 0.5 and 0.99
+	RelativeError float64      // quantiles: greatest relative error, 0.0001 to 0.5; default 0.01
+	HalfLife      stamp.Micros // decayed_sum, ema: above 0
+	Dim           int          // vectors: how many items `of` has, 1 to 4096
+	// Bits (vectors) is how many bits, 1 to 32, are kept of each item; 0: all.
+	Bits  int
+	Basis string // low_rank: NAME@VERSION of a basis of the project
+	// ErrorBudget is the greatest relative error that is accepted, in (0, 1); 0:
+	// none. Not semantic, like the next two.
+	ErrorBudget float64
+	// Sensitivity is by how much a model's loss grows with one unit of
+	// discrepancy between the value served and the true one; 0: not declared.
+	Sensitivity float64
+	// Discrepancy is how far apart two values are: abs, squared, jaccard, cosine,
+	// l2; empty without a sensitivity.
+	Discrepancy string
 	Description string
 	Tags        map[string]string
 }
