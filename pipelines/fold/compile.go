@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"anabranch.dev/anabranch/pipelines/expr"
-	"anabranch.dev/anabranch/pipelines/merge"
 	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/value"
 )
@@ -58,6 +56,7 @@ func Compile(p *definition.Project, view *definition.View) (*Program, error) {
 	regions := slices.Clone(p.Regions)
 	slices.Sort(regions)
 	c := &compiler{
+		bases: p.Bases,
 		prog: &Program{
 			View: view, Stream: stream, Entity: p.Entity(stream.Entity), regions: regions,
 			where: -1, needed: make([]bool, len(stream.Fields)), groups: make([]group, 1),
@@ -83,6 +82,7 @@ func Compile(p *definition.Project, view *definition.View) (*Program, error) {
 
 type compiler struct {
 	prog     *Program
+	bases    []definition.Basis
 	condAt   map[string]int
 	inputAt  map[string]int
 	slotAt   map[string]int
@@ -140,9 +140,7 @@ func (c *compiler) expression(src string) (*expr.Expr, int, error) {
 }
 
 func (c *compiler) input(in input, key string) int {
-	if in.fixed {
-		key += "\x00" + strconv.Itoa(int(in.scale))
-	}
+	key += fmt.Sprintf("\x00%d %d %d %t", in.feed, in.scale, in.dim, in.natural)
 	if i, ok := c.inputAt[key]; ok {
 		return i
 	}
@@ -154,7 +152,7 @@ func (c *compiler) input(in input, key string) int {
 // feature compiles one feature: its slot, shared where the meaning is the
 // same, and its window over it.
 func (c *compiler) feature(f *definition.Feature) error {
-	s := slot{present: -1, remove: -1}
+	s := slot{weight: -1, present: -1, remove: -1}
 	var err error
 	if s.where, err = c.cond(f.Where); err != nil {
 		return fmt.Errorf("where: %w", err)
@@ -162,21 +160,22 @@ func (c *compiler) feature(f *definition.Feature) error {
 	if s.remove, err = c.cond(f.RemoveWhere); err != nil {
 		return fmt.Errorf("remove_where: %w", err)
 	}
-	s.spec = merge.Spec{Kind: f.Kind, As: f.As, K: f.K, Max: f.Max, Precision: f.Precision}
-	if f.Kind == "count" {
-		err = c.countInputs(f, &s)
-	} else {
-		err = c.valueInput(f, &s)
+	if s.spec, err = c.spec(f); err != nil {
+		return err
 	}
-	if err != nil {
+	if err := c.slotInputs(f, &s); err != nil {
 		return err
 	}
 	if err := s.spec.Validate(); err != nil {
 		return err
 	}
+	if err := checkBudget(f, s.spec); err != nil {
+		return err
+	}
 	s.skipsNull = s.spec.SkipsNull()
+	c.prog.observes = c.prog.observes || s.spec.Observed
 	s.group = c.group(f)
-	key := fmt.Sprintf("%s|%d|%d|%d|%d|%d", s.spec.Key(), s.x, s.present, s.where, s.remove, s.group)
+	key := fmt.Sprintf("%s|%d|%d|%d|%d|%d|%d", s.spec.Key(), s.x, s.weight, s.present, s.where, s.remove, s.group)
 	at, ok := c.slotAt[key]
 	if !ok {
 		at = len(c.prog.slots)
@@ -186,82 +185,9 @@ func (c *compiler) feature(f *definition.Feature) error {
 	}
 	c.prog.features = append(c.prog.features, feature{
 		name: f.Name, typ: s.spec.Result(), slot: at, group: s.group,
-		index: slices.Index(c.prog.groups[s.group].slots, at), window: f.Window,
+		index: slices.Index(c.prog.groups[s.group].slots, at), window: f.Window, exact: f.Exact && f.Window > 0,
 	})
 	return nil
-}
-
-// countInputs: what an event adds is `by`, and `of`, if given, must not be
-// null.
-func (c *compiler) countInputs(f *definition.Feature, s *slot) error {
-	if f.Of != "" {
-		e, field, err := c.expression(f.Of)
-		if err != nil {
-			return fmt.Errorf("of: %w", err)
-		}
-		s.present = c.input(input{expr: e, field: field}, e.String())
-	}
-	s.spec.Input = value.Of(value.Int64)
-	by := f.By
-	if by == "" {
-		by = "1"
-	}
-	if n, err := strconv.ParseInt(by, 10, 64); err == nil {
-		s.x = c.input(input{literal: value.Int(n), field: -1}, "literal "+by)
-		return nil
-	}
-	e, field, err := c.expression(by)
-	if err != nil {
-		return fmt.Errorf("by: %w", err)
-	}
-	if e.Type().Kind != value.Int64 {
-		return fmt.Errorf("by: %q is %s; want an integer", by, e.Type())
-	}
-	s.x = c.input(input{expr: e, field: field}, e.String())
-	return nil
-}
-
-func (c *compiler) valueInput(f *definition.Feature, s *slot) error {
-	if f.Of == "" {
-		return fmt.Errorf("%s needs of: a field or an expression", f.Kind)
-	}
-	e, field, err := c.expression(f.Of)
-	if err != nil {
-		return fmt.Errorf("of: %w", err)
-	}
-	s.spec.Input = e.Type()
-	in := input{expr: e, field: field, fixed: s.spec.Feed() == merge.Exact}
-	if in.fixed {
-		if in.scale, err = fixedScale(f, e.Type()); err != nil {
-			return err
-		}
-		s.spec.Scale = in.scale
-	} else if f.Scale > 0 {
-		return fmt.Errorf("scale belongs to sums and means; %s keeps values as they are", f.Kind)
-	}
-	s.x = c.input(in, e.String())
-	return nil
-}
-
-// fixedScale is 0 for integers, a decimal's own, and required for floats.
-func fixedScale(f *definition.Feature, t value.Type) (int32, error) {
-	own := int32(0)
-	switch t.Kind {
-	case value.Decimal:
-		own = t.Scale
-	case value.Int64:
-	case value.Float64:
-		if f.Scale < 0 {
-			return 0, fmt.Errorf("%s of a float needs scale: how many digits after the point are kept exactly", f.Kind)
-		}
-		return f.Scale, nil
-	default:
-		return 0, fmt.Errorf("%s wants numbers; %q is %s", f.Kind, f.Of, t)
-	}
-	if f.Scale >= 0 && f.Scale != own {
-		return 0, fmt.Errorf("scale %d does not fit: the scale of %s is %d", f.Scale, t, own)
-	}
-	return own, nil
 }
 
 // group finds or makes the group of the feature's pane width.

@@ -1,8 +1,6 @@
 package fold
 
 import (
-	"fmt"
-
 	"anabranch.dev/anabranch/pipelines/merge"
 	"anabranch.dev/anabranch/schemas/position"
 	"anabranch.dev/anabranch/schemas/stamp"
@@ -15,9 +13,11 @@ import (
 type Machine struct {
 	prog   *Program
 	conds  []bool
-	xs     []*value.Value // of the prepared event: its fields, or what is in made
-	made   []value.Value  // what inputs evaluate to
-	takes  []bool         // which slots the prepared event is one of
+	xs     []*value.Value  // of the prepared event: its fields, or what is in made
+	made   []value.Value   // what inputs evaluate to
+	lists  [][]value.Value // of exact lists in made: their items
+	seen   []merge.Covered // what the prepared event's reader had seen
+	takes  []bool          // which slots the prepared event is one of
 	source position.Source
 	rank   uint32        // of source
 	read   []merge.State // one scratch state for each slot
@@ -28,7 +28,7 @@ type Machine struct {
 func (p *Program) New() *Machine {
 	m := &Machine{
 		prog: p, conds: make([]bool, len(p.conds)), xs: make([]*value.Value, len(p.inputs)),
-		made: make([]value.Value, len(p.inputs)), takes: make([]bool, len(p.slots)),
+		made: make([]value.Value, len(p.inputs)), lists: make([][]value.Value, len(p.inputs)), takes: make([]bool, len(p.slots)),
 	}
 	m.read = make([]merge.State, len(p.slots))
 	for i := range p.slots {
@@ -57,45 +57,16 @@ func (m *Machine) Prepare(ev *wire.Event) wire.Verdict {
 			return wire.Verdict{Reason: wire.OverBound, Detail: m.overBound(i)}
 		}
 	}
+	for i := range m.prog.slots {
+		if s := &m.prog.slots[i]; s.weight >= 0 && !m.weighable(s) {
+			return wire.Verdict{Reason: wire.OverBound, Detail: m.overBound(s.x) + ", weighed"}
+		}
+	}
+	m.seen = m.seen[:0]
+	if m.prog.observes && len(ev.Observed) > 0 {
+		m.observe(ev)
+	}
 	return wire.Verdict{}
-}
-
-// evaluate points the machine at the value of an input, and reports whether it
-// is within bounds.
-func (m *Machine) evaluate(i int, fields []value.Value) bool {
-	in := &m.prog.inputs[i]
-	x := &in.literal
-	switch {
-	case in.field >= 0:
-		x = &fields[in.field]
-	case in.expr != nil:
-		var err error
-		x = &m.made[i]
-		if *x, err = in.expr.Eval(fields); err != nil {
-			m.Errors++
-			*x = value.Value{}
-		}
-	}
-	m.xs[i] = x
-	if !in.fixed || x.Kind == value.Null || x.Kind == value.Int64 {
-		return true
-	}
-	if x.Kind == value.Float64 {
-		n, ok := value.Fixed(x.Float(), in.scale)
-		m.made[i] = value.Dec(n)
-		m.xs[i] = &m.made[i]
-		return ok
-	}
-	return x.Int128().Within(value.BoundBits)
-}
-
-func (m *Machine) overBound(input int) string {
-	for _, f := range m.prog.features {
-		if m.prog.slots[f.slot].x == input {
-			return fmt.Sprintf("%s:%s: beyond 2^%d at scale %d", m.prog.View.Name, f.name, value.BoundBits, m.prog.inputs[input].scale)
-		}
-	}
-	return fmt.Sprintf("%s: beyond 2^%d", m.prog.View.Name, value.BoundBits)
 }
 
 // Step folds the event that was last prepared into the row: the event at ev of
@@ -150,6 +121,9 @@ func (m *Machine) taken(s *slot) bool {
 	if s.where >= 0 && !m.conds[s.where] || s.present >= 0 && m.xs[s.present].IsNull() {
 		return false
 	}
+	if s.weight >= 0 && m.xs[s.weight].IsNull() {
+		return false
+	}
 	return !s.skipsNull || !m.xs[s.x].IsNull()
 }
 
@@ -166,7 +140,14 @@ func (m *Machine) add(g int, pane *Pane, order merge.Order) {
 	for j, i := range m.prog.groups[g].slots {
 		if m.takes[i] {
 			s := &m.prog.slots[i]
-			pane.States[j].Add(merge.Input{Order: order, X: *m.xs[s.x], Remove: s.remove >= 0 && m.conds[s.remove]})
+			in := merge.Input{Order: order, X: *m.xs[s.x], Remove: s.remove >= 0 && m.conds[s.remove]}
+			if s.weight >= 0 {
+				in.W = *m.xs[s.weight]
+			}
+			if s.spec.Observed {
+				in.Source, in.Seen = m.source, m.seen
+			}
+			pane.States[j].Add(in)
 		}
 	}
 }

@@ -23,15 +23,18 @@ type Program struct {
 	groups   []group // groups[0] is the lifetime
 	features []feature
 	needed   []bool
+	observes bool // some slot wants what an event's producer had seen
 }
 
 // input is one distinct value that slots are fed.
 type input struct {
 	expr    *expr.Expr // nil: the constant
 	literal value.Value
-	field   int  // a plain field's index, or -1
-	fixed   bool // fed as an exact integer at scale
-	scale   int32
+	field   int // a plain field's index, or -1
+	feed    merge.Feed
+	scale   int32 // of Exact and ExactList
+	dim     int   // of ExactList
+	natural bool  // an integer that must not be negative
 }
 
 // slot is one distinct (kind, input, condition, parameters, pane width).
@@ -40,6 +43,7 @@ type slot struct {
 	skipsNull bool
 	group     int
 	x         int // index in inputs
+	weight    int // index in inputs, or -1
 	present   int // index in inputs that must not be null (count with of), or -1
 	where     int // index in conds, or -1
 	remove    int // index in conds, or -1
@@ -60,6 +64,7 @@ type feature struct {
 	group  int
 	index  int // of the slot within its group
 	window stamp.Micros
+	exact  bool // the window slides to the microsecond
 }
 
 // Needed tells by field index which fields of the stream the program reads.
@@ -101,8 +106,12 @@ func (p *Program) Keep(g int) stamp.Micros { return p.groups[g].keep }
 func (p *Program) NewState(g, i int) merge.State { return p.slots[p.groups[g].slots[i]].spec.New() }
 
 // Rank places a source among all sources of the project, in the order of
-// position.Source.Compare. A source of an unknown region ranks last.
+// position.Source.Compare. Retractions rank as the log that they correct. A
+// source of an unknown region ranks last.
 func (p *Program) Rank(s position.Source) uint32 {
+	if of, ok := s.Retracts(); ok {
+		s = of
+	}
 	for i, r := range p.regions {
 		if r == s.Origin {
 			return uint32(i)<<16 | s.Incarnation&0xffff

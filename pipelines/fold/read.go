@@ -3,6 +3,7 @@ package fold
 import (
 	"sort"
 
+	"anabranch.dev/anabranch/pipelines/merge"
 	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
@@ -29,6 +30,9 @@ func (s Status) String() string { return statusNames[s] }
 type Result struct {
 	Value  value.Value
 	Status Status
+	// Err is the relative error of an inexact value (merge.Approximate), 0 of an
+	// exact one.
+	Err float64
 }
 
 // Read computes the value at time t of each feature in which, in that order,
@@ -36,13 +40,17 @@ type Result struct {
 // holds only events at or before t. A nil row has seen nothing.
 func (m *Machine) Read(r *Row, t stamp.Micros, which []int, out []Result) {
 	status := m.status(r, t)
+	at := merge.Moment{At: t}
+	if status == Present {
+		at.Newest = r.Newest()
+	}
 	for i, f := range which {
 		if status != Present {
 			out[i] = Result{Status: status}
 			continue
 		}
-		v := m.value(r, &m.prog.features[f], t)
-		out[i] = Result{Value: v, Status: Present}
+		v := m.value(r, &m.prog.features[f], at)
+		out[i] = Result{Value: v, Status: Present, Err: m.inexact(&m.prog.features[f])}
 		if v.IsNull() {
 			out[i].Status = NullValue
 		}
@@ -63,23 +71,51 @@ func (m *Machine) status(r *Row, t stamp.Micros) Status {
 	return Present
 }
 
-func (m *Machine) value(r *Row, f *feature, t stamp.Micros) value.Value {
+// value combines what the sources know of the feature, takes out what was
+// taken back, and reads the whole.
+func (m *Machine) value(r *Row, f *feature, at merge.Moment) value.Value {
 	acc := m.read[f.slot]
 	acc.Reset()
-	if f.window == 0 {
-		for i := range r.Parts {
-			acc.Combine(r.Parts[i].Life.States[f.index])
+	for i := range r.Parts {
+		if !r.Parts[i].retracts() {
+			m.gather(&r.Parts[i], f, at.At, acc.Combine)
 		}
+	}
+	if group, ok := acc.(merge.Group); ok {
+		for i := range r.Parts {
+			if r.Parts[i].retracts() {
+				m.gather(&r.Parts[i], f, at.At, group.Subtract)
+			}
+		}
+	}
+	timed, ok := acc.(merge.Timed)
+	if !ok {
 		return acc.Value().Clone()
 	}
-	width := m.prog.groups[f.group].width
-	first := stamp.Epoch(t-f.window, width)
-	for i := range r.Parts {
-		panes := r.Parts[i].Groups[f.group-1]
-		from := sort.Search(len(panes), func(j int) bool { return panes[j].Epoch >= first })
-		for j := from; j < len(panes); j++ {
-			acc.Combine(panes[j].States[f.index])
-		}
+	if at.From = stamp.NoTime; f.exact {
+		at.From = at.At - f.window
 	}
-	return acc.Value().Clone()
+	return timed.ValueAt(at).Clone()
+}
+
+// gather hands over a part's states of the feature within its window at t.
+func (m *Machine) gather(part *Part, f *feature, t stamp.Micros, take func(merge.State)) {
+	if f.window == 0 {
+		take(part.Life.States[f.index])
+		return
+	}
+	first := stamp.Epoch(t-f.window, m.prog.groups[f.group].width)
+	panes := part.Groups[f.group-1]
+	from := sort.Search(len(panes), func(j int) bool { return panes[j].Epoch >= first })
+	for j := from; j < len(panes); j++ {
+		take(panes[j].States[f.index])
+	}
+}
+
+// inexact is the error of what the feature's scratch state says now.
+func (m *Machine) inexact(f *feature) float64 {
+	if s, ok := m.read[f.slot].(merge.Approximate); ok {
+		return s.Err()
+	}
+	return 0
 }

@@ -40,9 +40,18 @@ type Pane struct {
 func (r *Row) Newest() stamp.Micros {
 	newest := stamp.NoTime
 	for i := range r.Parts {
-		newest = max(newest, r.Parts[i].Newest)
+		if !r.Parts[i].retracts() {
+			newest = max(newest, r.Parts[i].Newest)
+		}
 	}
 	return newest
+}
+
+// retracts reports whether the part holds events that are taken back: they
+// count once less, and are no news of the key.
+func (p *Part) retracts() bool {
+	_, ok := p.Source.Retracts()
+	return ok
 }
 
 // Part finds a source's part, or returns nil.

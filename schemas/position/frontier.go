@@ -28,6 +28,22 @@ func (s Source) Compare(t Source) int {
 	return cmp.Compare(s.Incarnation, t.Incarnation)
 }
 
+// retractionMark ends the origin of a source of retractions; no region's name
+// may have it.
+const retractionMark = "^"
+
+// Retractions is the source of the log in which s takes back what another
+// region counted first.
+func (s Source) Retractions() Source {
+	return Source{Origin: s.Origin + retractionMark, Incarnation: s.Incarnation}
+}
+
+// Retracts reports whether s is a source of retractions, and of whose events.
+func (s Source) Retracts() (Source, bool) {
+	origin, ok := strings.CutSuffix(s.Origin, retractionMark)
+	return Source{Origin: origin, Incarnation: s.Incarnation}, ok
+}
+
 // Log is one partition of one stream at one source.
 type Log struct {
 	Stream string

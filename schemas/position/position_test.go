@@ -102,6 +102,17 @@ func TestPositionText(t *testing.T) {
 	}
 }
 
+func TestRetractionsNameTheirSource(t *testing.T) {
+	s := Source{Origin: "us-east", Incarnation: 2}
+	r := s.Retractions()
+	if of, ok := r.Retracts(); !ok || of != s || r == s {
+		t.Errorf("%v retracts %v, %t", r, of, ok)
+	}
+	if of, ok := s.Retracts(); ok {
+		t.Errorf("%v retracts %v", s, of)
+	}
+}
+
 func TestTextHasNoLineBreaks(t *testing.T) {
 	f := Frontier{Log{"s", Source{"eu", 1}, 2}: {Next: 5, Stamp: 9}}
 	frontier := f.Text()

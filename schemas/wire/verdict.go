@@ -74,6 +74,9 @@ type Event struct {
 	// field's text (FORMAT.md §4.5).
 	ID    []byte
 	HasID bool
+	// Observed is the header anabranch-observed: the token of the read that the
+	// producer acted on (FORMAT.md §4.6), or nil.
+	Observed []byte
 	// Fields are the values by index in the stream's Fields. Those that were
 	// not asked for may be null.
 	Fields []value.Value
