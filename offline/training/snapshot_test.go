@@ -44,8 +44,8 @@ func TestSnapshotEqualsTheOracle(t *testing.T) {
 				t.Fatalf("row %d is not of key %s: %v %v", row, key, got["user"], got["event_timestamp"])
 			}
 			for f, want := range oracle.Values(w.Case(), w.Of(key), at, &cut) {
-				if v := got[w.View.Features[f].Name][row]; !value.Equal(v, want.Value) {
-					t.Fatalf("key %s at %v, %+v: %v, want %+v", key, at, w.View.Features[f], v, want)
+				if err := want.Check(got[w.View.Features[f].Name][row]); err != nil {
+					t.Fatalf("key %s at %v, %+v: %v", key, at, w.View.Features[f], err)
 				}
 			}
 			row++
@@ -112,8 +112,9 @@ func TestRecomputeEqualsTheOracle(t *testing.T) {
 				t.Fatalf("probe %d: newest %v, want %v", i, got[i].Newest, newest)
 			}
 			for f, want := range oracle.Values(w.Case(), events, p.At, &cut) {
-				if r := got[i].Results[f]; !value.Equal(r.Value, want.Value) || r.Status.String() != want.Status {
-					t.Fatalf("probe %d, %+v: %+v, want %+v", i, w.View.Features[f], r, want)
+				r := got[i].Results[f]
+				if err := want.Check(r.Value); err != nil || r.Status.String() != want.Status {
+					t.Fatalf("probe %d, %+v: %s, want %s: %v", i, w.View.Features[f], r.Status, want.Status, err)
 				}
 			}
 		}

@@ -12,7 +12,6 @@ import (
 	"anabranch.dev/anabranch/pipelines/asof/oracle"
 	"anabranch.dev/anabranch/pipelines/fold"
 	"anabranch.dev/anabranch/schemas/stamp"
-	"anabranch.dev/anabranch/schemas/value"
 )
 
 func compile(t fataler, w *asoftest.World) *fold.Program {
@@ -59,10 +58,10 @@ func check(w *asoftest.World, events []asof.Event, at stamp.Micros, cut *asof.Cu
 	}
 	for i, r := range got.results {
 		name := fmt.Sprintf("%+v", w.View.Features[i])
-		if !value.Equal(r.Value, want[i].Value) || r.Status.String() != want[i].Status {
-			return fmt.Errorf("%s: %v %s, want %v %s", name, r.Value, r.Status, want[i].Value, want[i].Status)
+		if err := want[i].Check(r.Value); err != nil || r.Status.String() != want[i].Status {
+			return fmt.Errorf("%s: %s, want %s: %w", name, r.Status, want[i].Status, err)
 		}
-		if leaked := !value.Equal(want[i].Value, open[i].Value); leaked != got.leaked[i] {
+		if leaked, known := oracle.Differ(&want[i], &open[i]); known && leaked != got.leaked[i] {
 			return fmt.Errorf("%s: leaked %t, want %t", name, got.leaked[i], leaked)
 		}
 		if hidden := want[i].Value.IsNull() && !open[i].Value.IsNull(); hidden != got.hidden[i] {

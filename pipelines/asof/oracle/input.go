@@ -45,9 +45,23 @@ func (c *Case) typeOf(text string) value.Type {
 	return t
 }
 
-// scaleOf is how many digits after the point a sum or mean keeps.
-func (c *Case) scaleOf(f *definition.Feature) int64 {
-	switch t := c.typeOf(f.Of); t.Kind {
+// scaleOf is how many digits after the point a feature keeps of `of`, or of its
+// items.
+func (c *Case) scaleOf(f *definition.Feature) int64 { return scale(f, c.typeOf(f.Of)) }
+
+// weightScale is how many a mean keeps of its weights.
+func (c *Case) weightScale(f *definition.Feature) int64 {
+	if _, err := strconv.ParseInt(f.Weight, 10, 64); err == nil {
+		return 0
+	}
+	return scale(f, c.typeOf(f.Weight))
+}
+
+func scale(f *definition.Feature, t value.Type) int64 {
+	if t.Kind == value.List {
+		t = *t.Elem
+	}
+	switch t.Kind {
 	case value.Decimal:
 		return int64(t.Scale)
 	case value.Float64:
@@ -87,18 +101,39 @@ func roundEven(r *big.Rat) *big.Int {
 
 func floor(r *big.Rat) *big.Int { return new(big.Int).Div(r.Num(), r.Denom()) }
 
-// overBound reports whether any sum or mean of the view is given a number
+// overBound reports whether any feature that keeps exact numbers is given one
 // beyond 2^95 at its scale: then the view does not take the event at all.
 func (c *Case) overBound(e *asof.Event) bool {
 	bound := new(big.Int).Lsh(big.NewInt(1), 95)
 	for i := range c.View.Features {
 		f := &c.View.Features[i]
-		if f.Kind != "sum" && f.Kind != "mean" {
-			continue
-		}
-		if x := c.eval(f.Of, e); x.Kind != value.Null && exact(x, c.scaleOf(f)).CmpAbs(bound) > 0 {
-			return true
+		for _, n := range c.bounded(f, e) {
+			if n.CmpAbs(bound) > 0 {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// bounded are the integers that an event gives a feature of exact numbers.
+func (c *Case) bounded(f *definition.Feature, e *asof.Event) []*big.Int {
+	switch f.Kind {
+	case "sum", "mean", "decayed_sum", "ema", "vector_sum", "vector_mean":
+	default:
+		return nil
+	}
+	x := c.eval(f.Of, e)
+	if x.Kind == value.Null || f.Dim > 0 && !isVector(x, f.Dim) {
+		return nil
+	}
+	if f.Dim > 0 {
+		return c.items(f, x)
+	}
+	n := exact(x, c.scaleOf(f))
+	if f.Weight == "" || c.eval(f.Weight, e).Kind == value.Null {
+		return []*big.Int{n}
+	}
+	w := exact(c.eval(f.Weight, e), c.weightScale(f))
+	return []*big.Int{n, w, new(big.Int).Mul(n, w)}
 }

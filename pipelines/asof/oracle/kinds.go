@@ -14,55 +14,97 @@ import (
 
 // value is one feature over the events seen.
 func (c *Case) value(f *definition.Feature, seen []asof.Event, t stamp.Micros) Result {
-	var in []asof.Event
-	for _, e := range window(seen, f, t) {
-		if f.Where == "" || c.holds(f.Where, &e) {
-			in = append(in, e)
-		}
-	}
-	r := Result{Value: c.kind(f, sorted(in)), Status: "PRESENT"}
+	in := sorted(c.fed(f, seen, t))
+	r := c.kind(f, in, t)
+	r.Status = "PRESENT"
 	if r.Value.Kind == value.Null {
 		r.Status = "NULL_VALUE"
 	}
-	r.Approximate = f.Kind == "approx_distinct" && r.Value.N > (int64(1)<<f.Precision)*6/64
+	r.used = make([]place, len(in))
+	for i, e := range in {
+		r.used[i] = place{e.Source, e.Partition, e.Offset}
+	}
 	return r
 }
 
-func (c *Case) kind(f *definition.Feature, in []asof.Event) value.Value {
-	switch f.Kind {
-	case "count":
-		return c.count(f, in)
-	case "last", "first":
-		return c.end(f, in)
-	}
-	var some []asof.Event
-	for _, e := range in {
-		if c.eval(f.Of, &e).Kind != value.Null {
-			some = append(some, e)
+// fed picks the events that the feature is made of.
+func (c *Case) fed(f *definition.Feature, seen []asof.Event, t stamp.Micros) []asof.Event {
+	newest := Newest(seen)
+	var in []asof.Event
+	for _, e := range window(seen, f, t) {
+		switch {
+		case f.Where != "" && !c.holds(f.Where, &e):
+		case f.Kind != "last" && f.Kind != "first" && f.Of != "" && c.skips(f, &e):
+		case f.HalfLife > 0 && faded(e.Time, newest, f.HalfLife):
+		default:
+			in = append(in, e)
 		}
 	}
+	return in
+}
+
+// skips reports whether an event gives the feature nothing to take: a null, or
+// what fails at run time.
+func (c *Case) skips(f *definition.Feature, e *asof.Event) bool {
+	x := c.eval(f.Of, e)
+	switch {
+	case x.Kind == value.Null:
+		return true
+	case f.Weight != "":
+		return c.eval(f.Weight, e).Kind == value.Null
+	case f.Kind == "top":
+		by := c.by(f, e)
+		return by.Kind == value.Null || by.N < 0
+	case f.Dim > 0:
+		return !isVector(x, f.Dim)
+	}
+	return false
+}
+
+func (c *Case) by(f *definition.Feature, e *asof.Event) value.Value {
+	if f.By == "" {
+		return value.Int(1)
+	}
+	return c.eval(f.By, e)
+}
+
+func (c *Case) kind(f *definition.Feature, in []asof.Event, t stamp.Micros) Result {
 	switch f.Kind {
+	case "count":
+		return Result{Value: c.count(f, in)}
+	case "last", "first":
+		return Result{Value: c.end(f, in)}
 	case "sum":
-		return c.sum(f, some)
+		return Result{Value: c.sum(f, in)}
 	case "mean":
-		return c.mean(f, some)
+		return Result{Value: c.mean(f, in)}
 	case "min", "max":
-		return c.extreme(f, some)
+		return Result{Value: c.extreme(f, in)}
 	case "set", "recent":
-		return c.list(f, some)
+		return Result{Value: c.list(f, in)}
 	case "approx_distinct":
-		return value.Int(int64(len(c.distinct(f, some))))
+		return c.approxDistinct(f, in)
+	case "top":
+		return c.top(f, in)
+	case "quantiles":
+		return c.quantiles(f, in)
+	case "decayed_sum", "ema":
+		return c.decayed(f, in, t)
+	case "vector_sum", "vector_mean":
+		return Result{Value: c.vector(f, in)}
 	}
 	panic("BUG: oracle: kind " + f.Kind)
+}
+
+func (c *Case) approxDistinct(f *definition.Feature, in []asof.Event) Result {
+	n := int64(len(c.distinct(f, in)))
+	return Result{Value: value.Int(n), Approximate: n > (int64(1)<<f.Precision)*6/64}
 }
 
 func (c *Case) count(f *definition.Feature, in []asof.Event) value.Value {
 	total := new(big.Int)
 	for _, e := range in {
-		if f.Of != "" && c.eval(f.Of, &e).Kind == value.Null {
-			continue
-		}
-		if by := c.eval(f.By, &e); by.Kind != value.Null {
+		if by := c.by(f, &e); by.Kind != value.Null {
 			total.Add(total, big.NewInt(by.N))
 		}
 	}
@@ -79,26 +121,35 @@ func saturated(n *big.Int) value.Value {
 	return value.Int(math.MaxInt64)
 }
 
-func (c *Case) total(f *definition.Feature, in []asof.Event) *big.Rat {
+// total is the exact sum of the values, in units of their scale.
+func (c *Case) total(f *definition.Feature, in []asof.Event) *big.Int {
 	total := new(big.Int)
 	for _, e := range in {
 		total.Add(total, exact(c.eval(f.Of, &e), c.scaleOf(f)))
 	}
-	return new(big.Rat).SetFrac(total, power(c.scaleOf(f)))
+	return total
 }
 
 func (c *Case) sum(f *definition.Feature, in []asof.Event) value.Value {
-	total, as := c.total(f, in), f.As
-	if as == "" {
+	return c.as(f, new(big.Rat).SetFrac(c.total(f, in), power(c.scaleOf(f))))
+}
+
+// as rounds an exact number once, to the type that the feature gives.
+func (c *Case) as(f *definition.Feature, r *big.Rat) value.Value {
+	as := f.As
+	switch {
+	case as == "" && f.Kind == "mean":
+		as = "float64"
+	case as == "":
 		as = map[value.Kind]string{value.Int64: "int64", value.Float64: "float64", value.Decimal: "decimal"}[c.typeOf(f.Of).Kind]
 	}
 	switch as {
 	case "int64":
-		return saturated(roundEven(total))
+		return saturated(roundEven(r))
 	case "float64":
-		return nearest(total)
+		return nearest(r)
 	}
-	n := new(big.Rat).Mul(total, new(big.Rat).SetInt(power(c.scaleOf(f)))).Num()
+	n := roundEven(new(big.Rat).Mul(r, new(big.Rat).SetInt(power(c.scaleOf(f)))))
 	most := new(big.Int).Sub(power(38), big.NewInt(1))
 	if n.CmpAbs(most) > 0 {
 		n = new(big.Int).Mul(most, big.NewInt(int64(n.Sign())))
@@ -117,12 +168,28 @@ func nearest(r *big.Rat) value.Value {
 	return value.Float(f)
 }
 
+// mean is the sum of w*x over the sum of w.
 func (c *Case) mean(f *definition.Feature, in []asof.Event) value.Value {
-	if len(in) == 0 {
+	total, weights := new(big.Rat), new(big.Rat)
+	for _, e := range in {
+		w := c.weight(f, &e)
+		x := new(big.Rat).SetFrac(exact(c.eval(f.Of, &e), c.scaleOf(f)), power(c.scaleOf(f)))
+		total.Add(total, x.Mul(x, w))
+		weights.Add(weights, w)
+	}
+	if weights.Sign() == 0 {
 		return value.Value{}
 	}
-	total := c.total(f, in)
-	return nearest(total.Quo(total, new(big.Rat).SetInt64(int64(len(in)))))
+	return c.as(f, total.Quo(total, weights))
+}
+
+// weight is what an event weighs in a mean.
+func (c *Case) weight(f *definition.Feature, e *asof.Event) *big.Rat {
+	if f.Weight == "" {
+		return big.NewRat(1, 1)
+	}
+	scale := c.weightScale(f)
+	return new(big.Rat).SetFrac(exact(c.eval(f.Weight, e), scale), power(scale))
 }
 
 func (c *Case) extreme(f *definition.Feature, in []asof.Event) value.Value {

@@ -26,11 +26,22 @@ type Case struct {
 	OfType map[string]value.Type
 }
 
-// Result is the value of one feature and its status in Feast's words.
+// Result is the value of one feature and its status in Feast's words. Where a
+// kind may answer with a tolerance, Value is the exact one and [Result.Check]
+// knows the tolerance.
 type Result struct {
 	Value       value.Value
 	Status      string
 	Approximate bool
+	accepts     accepts
+	used        []place // which events it is made of, by Order
+}
+
+// place tells events apart.
+type place struct {
+	source    position.Source
+	partition int32
+	offset    int64
 }
 
 // Values are the view's features for one key at time t, in declared order. The
@@ -131,6 +142,9 @@ func window(events []asof.Event, f *definition.Feature, t stamp.Micros) []asof.E
 			step += int64(f.Pane)
 		}
 		start -= step
+	}
+	if f.Exact {
+		start = int64(t - f.Window)
 	}
 	var in []asof.Event
 	for _, e := range events {
