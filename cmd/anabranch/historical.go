@@ -332,7 +332,7 @@ func (w *world) open(upto position.Frontier, out *output) training.Histories {
 	return func(ctx context.Context, stream string, needed []bool) (training.History, error) {
 		said := time.Now()
 		h, err := history.Open(ctx, history.Config{
-			Project: w.state.Project, Stream: stream, Needed: needed, Origins: w.origins, Upto: upto,
+			Project: w.state.Project, Stream: stream, Needed: needed, Observed: w.observes(stream), Origins: w.origins, Upto: upto,
 			Progress: func(s history.Stats) {
 				if out != nil && time.Since(said) > 2*time.Second {
 					said = time.Now()
@@ -346,6 +346,17 @@ func (w *world) open(upto position.Frontier, out *output) training.Histories {
 		w.histories = append(w.histories, h)
 		return &historyOf{h}, nil
 	}
+}
+
+// observes reports whether a view of the stream wants the tokens that producers
+// acted on.
+func (w *world) observes(stream string) bool {
+	for _, p := range w.programs {
+		if p.Stream.Name == stream && p.Observes() {
+			return true
+		}
+	}
+	return false
 }
 
 // historyOf gives a history's events as the sweep takes them: with the fields
@@ -363,7 +374,7 @@ func (h *historyOf) Scan(ctx context.Context, partition int32, keys [][]byte, fn
 			e := &events[i]
 			list = append(list, asof.Event{
 				Source: e.Source, Partition: e.Partition, Offset: e.Offset, Stamp: e.Stamp, Time: e.Time, Created: e.Created,
-				ID: e.ID, HasID: e.HasID, Fields: e.Fields,
+				ID: e.ID, HasID: e.HasID, Observed: e.Observed, Fields: e.Fields,
 			})
 		}
 		return fn(key, list)

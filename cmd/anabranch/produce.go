@@ -22,14 +22,15 @@ import (
 type produceCmd struct {
 	where `group:"where"`
 
-	Stream  string            `arg:"" help:"The stream to send to."`
-	Input   string            `help:"File of events, or - for standard input." required:"" placeholder:"FILE"`
-	Format  string            `help:"jsonl, csv, parquet or avro; default by the file's extension." placeholder:"NAME"`
-	Map     map[string]string `help:"Read a field from a column of another name." placeholder:"FIELD=COLUMN" mapsep:","`
-	Rate    perSecond         `help:"At most so many events per second, like 500/s." placeholder:"N/s"`
-	Wait    bool              `help:"Wait until every region's frontier covers the events."`
-	Timeout time.Duration     `help:"How long --wait waits before it gives up with exit code 3." default:"5m"`
-	Rejects string            `help:"Write bad rows here, one JSON object a line, and send the others." placeholder:"FILE"`
+	Stream   string            `arg:"" help:"The stream to send to."`
+	Input    string            `help:"File of events, or - for standard input." required:"" placeholder:"FILE"`
+	Format   string            `help:"jsonl, csv, parquet or avro; default by the file's extension." placeholder:"NAME"`
+	Map      map[string]string `help:"Read a field from a column of another name." placeholder:"FIELD=COLUMN" mapsep:","`
+	Observed string            `help:"Column with the token of the read that a row acts on (a set with removes: observed); sent as the header anabranch-observed." placeholder:"COLUMN"`
+	Rate     perSecond         `help:"At most so many events per second, like 500/s." placeholder:"N/s"`
+	Wait     bool              `help:"Wait until every region's frontier covers the events."`
+	Timeout  time.Duration     `help:"How long --wait waits before it gives up with exit code 3." default:"5m"`
+	Rejects  string            `help:"Write bad rows here, one JSON object a line, and send the others." placeholder:"FILE"`
 }
 
 // Help shows an example.
@@ -86,7 +87,7 @@ func (c *produceCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	defer in.close()
-	p := &producer{place: pl, project: s.Project, stream: c.Stream, columns: c.Map, rate: float64(c.Rate), secret: s.Secret, out: out}
+	p := &producer{place: pl, project: s.Project, stream: c.Stream, columns: c.Map, observed: c.Observed, rate: float64(c.Rate), secret: s.Secret, out: out}
 	result, err := p.send(ctx, in, c.Rejects)
 	if err != nil {
 		return err
@@ -110,13 +111,14 @@ func streamNames(p *definition.Project) []string {
 
 // producer sends a file of events to one region.
 type producer struct {
-	place   *place
-	project *definition.Project
-	stream  string
-	columns map[string]string // field → column
-	rate    float64
-	secret  []byte
-	out     *output
+	place    *place
+	project  *definition.Project
+	stream   string
+	columns  map[string]string // field → column
+	observed string            // column of tokens, or empty
+	rate     float64
+	secret   []byte
+	out      *output
 	// only, if set, picks the rows that are sent; most bounds how many; after is
 	// told how many were.
 	only  func(fields map[string]any) bool
@@ -191,16 +193,36 @@ func (p *producer) row(r inputRow) (intake.Row, error) {
 		p.fieldsOf = fieldsOf(p.enc.Fields(), p.columns)
 	}
 	fields := make(map[string]any, len(r.Fields))
+	token, err := p.token(r)
+	if err != nil {
+		return intake.Row{}, err
+	}
 	for column, v := range r.Fields {
 		names, ok := p.fieldsOf[column]
-		if !ok {
+		if !ok && column != p.observed {
 			p.ignored[column] = true
 		}
 		for _, field := range names {
 			fields[field] = v
 		}
 	}
-	return intake.Row{Fields: fields}, nil
+	return intake.Row{Fields: fields, Observed: token}, nil
+}
+
+// token is what the column of --observed says of a row: nothing, or a token.
+func (p *producer) token(r inputRow) (string, error) {
+	v, ok := r.Fields[p.observed]
+	if p.observed == "" || !ok || v == nil || v == "" {
+		return "", nil
+	}
+	text, ok := v.(string)
+	if !ok {
+		return "", fmt.Errorf("column %s: found %v, want the token of a read", p.observed, v)
+	}
+	if _, err := position.Inspect(text); err != nil {
+		return "", fmt.Errorf("column %s: %w", p.observed, err)
+	}
+	return text, nil
 }
 
 // fieldsOf tells by column which fields it fills.
@@ -266,6 +288,9 @@ func (p *producer) unmapped(in *inputFile, columns map[string]bool) error {
 		if !columns[column] && in.unreadable[column] == "" && p.checked > 0 {
 			return usage("--map %s=%s: %s has no column %s, only %s", field, column, in.name, column, strings.Join(slices.Sorted(maps.Keys(columns)), ", "))
 		}
+	}
+	if p.observed != "" && !columns[p.observed] && p.checked > 0 {
+		return usage("--observed %s: %s has no such column, only %s", p.observed, in.name, strings.Join(slices.Sorted(maps.Keys(columns)), ", "))
 	}
 	for _, column := range slices.Sorted(maps.Keys(in.unreadable)) {
 		if _, needed := fieldsOf(p.enc.Fields(), p.columns)[column]; needed {

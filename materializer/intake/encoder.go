@@ -71,7 +71,11 @@ func (e *Encoder) Encode(row Row) (kafka.Record, error) {
 	for i, f := range e.stream.Key {
 		e.keys[i] = guess(row.Fields[e.stream.Fields[f].Name], e.entity.JoinKeys[i].Type)
 	}
-	return e.record(row.ID)
+	rec, err := e.record(row.ID)
+	if err == nil && row.Observed != "" {
+		rec.Headers = append(rec.Headers, kafka.Header{Key: wire.ObservedHeader, Value: []byte(row.Observed)})
+	}
+	return rec, err
 }
 
 // EncodeJSON makes the record of a row that is one JSON object.

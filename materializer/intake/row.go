@@ -13,6 +13,9 @@ type Row struct {
 	Fields map[string]any
 	// ID, if not empty, is sent as the header IDHeader.
 	ID string
+	// Observed, if not empty, is sent as the header wire.ObservedHeader: the token
+	// of the read that the row acts on.
+	Observed string
 }
 
 // RowError says which row of a call cannot be produced, and why.

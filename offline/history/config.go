@@ -22,8 +22,10 @@ type Config struct {
 	Stream  string
 	// Needed are the fields to read, by index in the stream's Fields; nil: none. A field that no feature can use cannot be
 	// needed.
-	Needed  []bool
-	Origins []Origin // each source once
+	Needed []bool
+	// Observed asks for the tokens that producers acted on.
+	Observed bool
+	Origins  []Origin // each source once
 	// Upto is the cut: of each log the events below its mark are read; a log that is not in it is not read. Nil: what is
 	// committed when Open is called, or without brokers what the files cover. A mark beyond what there is, is no error:
 	// see History.Frontier.
@@ -99,6 +101,7 @@ type Event struct {
 	Created   stamp.Micros // created_timestamp
 	ID        []byte       // event_id, if HasID
 	HasID     bool
+	Observed  []byte // the token that its producer acted on, if Config.Observed; nil if it has none
 	// Fields are the needed fields' values, in the order of History.Fields, and no others: an event takes as much memory
 	// as it must. See Spread.
 	Fields []value.Value
@@ -124,7 +127,7 @@ func (h *History) Spread(dst *wire.Event, key []byte, e *Event) {
 	}
 	dst.Key, dst.Time, dst.Created = key, e.Time, e.Created
 	dst.Partition, dst.Offset, dst.SchemaID = e.Partition, e.Offset, 0
-	dst.ID, dst.HasID = e.ID, e.HasID
+	dst.ID, dst.HasID, dst.Observed = e.ID, e.HasID, e.Observed
 	for i, f := range h.layout.Fields() {
 		dst.Fields[f] = e.Fields[i]
 	}

@@ -65,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (*History, error) {
 	}
 	s := cfg.Project.Stream(cfg.Stream)
 	h := &History{cfg: cfg, stream: s, entity: cfg.Project.Entity(s.Entity), frontier: position.Frontier{}}
-	h.layout = table.Project(s, h.entity, cfg.Needed)
+	h.layout = table.Project(s, h.entity, cfg.Needed, cfg.Observed)
 	h.life, h.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, o := range cfg.Origins {
 		h.origins = append(h.origins, &origin{Origin: o, src: o.source()})

@@ -133,6 +133,9 @@ func (s *scan) take(c *table.Cursor) error {
 	if id, ok := c.ID(); ok {
 		e.ID, e.HasID = s.arena.bytes(id), true
 	}
+	if token, ok := c.Observed(); ok {
+		e.Observed = s.arena.bytes(token)
+	}
 	b, row := c.Row()
 	e.Fields = s.arena.values(len(s.h.layout.Fields()))
 	for i := range e.Fields {

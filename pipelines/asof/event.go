@@ -17,6 +17,7 @@ type Event struct {
 	Created   stamp.Micros // created_timestamp
 	ID        []byte       // the event id, if HasID
 	HasID     bool
+	Observed  []byte // the token that its producer acted on, or nil
 	// Fields are by index in the stream's Fields, those that no program needs may
 	// be null; or as Sweeper.Compact was told.
 	Fields []value.Value

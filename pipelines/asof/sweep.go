@@ -211,7 +211,8 @@ func (p *pendings) at(t stamp.Micros) bool {
 // it.
 func (s *Sweeper) prepare(i int32) bool {
 	e := &s.events[i]
-	s.scratch.Time, s.scratch.Offset = e.Time, e.Offset
+	s.scratch.Time, s.scratch.Partition, s.scratch.Offset = e.Time, e.Partition, e.Offset
+	s.scratch.Observed = e.Observed
 	s.scratch.Fields = s.spread(e.Fields)
 	return s.mach.Prepare(&s.scratch).OK()
 }

@@ -70,6 +70,9 @@ type feature struct {
 // Needed tells by field index which fields of the stream the program reads.
 func (p *Program) Needed() []bool { return p.needed }
 
+// Observes reports whether the program reads wire.Event.Observed.
+func (p *Program) Observes() bool { return p.observes }
+
 // Features is how many features the view has, in declared order.
 func (p *Program) Features() int { return len(p.features) }
 

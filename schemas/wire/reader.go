@@ -239,9 +239,16 @@ func (r *Reader) keyHint() string {
 	return "a JSON array of " + names(r.keys)
 }
 
-// identify sets the event's id.
+// ObservedHeader is the record header that carries the token of the read that
+// the producer acted on.
+const ObservedHeader = "anabranch-observed"
+
+// identify sets the event's id and what its producer had seen.
 func (r *Reader) identify(rec *Record, ev *Event) {
-	ev.ID, ev.HasID = nil, false
+	ev.ID, ev.HasID, ev.Observed = nil, false, nil
+	if rec.Header != nil {
+		ev.Observed, _ = rec.Header(ObservedHeader)
+	}
 	switch id := r.stream.EventID; {
 	case id.None():
 	case id.Header != "":

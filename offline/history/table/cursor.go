@@ -209,11 +209,17 @@ func (c *Cursor) Time() stamp.Micros { return stamp.Micros(c.int(c.layout.at.tim
 func (c *Cursor) Created() stamp.Micros { return stamp.Micros(c.int(c.layout.at.created)) }
 
 // ID is the event's id, until the next Next; false if it has none.
-func (c *Cursor) ID() ([]byte, bool) {
-	if c.layout.at.eventID < 0 {
+func (c *Cursor) ID() ([]byte, bool) { return c.option(c.layout.at.eventID) }
+
+// Observed is the token that the event's producer acted on, until the next
+// Next; false if it has none.
+func (c *Cursor) Observed() ([]byte, bool) { return c.option(c.layout.at.observed) }
+
+func (c *Cursor) option(at int) ([]byte, bool) {
+	if at < 0 {
 		return nil, false
 	}
-	col := &c.batch.Cols[c.layout.at.eventID]
+	col := &c.batch.Cols[at]
 	return col.Bytes(c.row), !col.Null(c.row)
 }
 

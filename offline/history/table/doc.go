@@ -7,7 +7,7 @@
 // stream's schema under its own name, then the event's own, whose names begin
 // with two underscores (more, if a field has such a name): key, event and
 // created timestamp, append time, partition, offset, stamp, event id, schema
-// id. Rows are sorted by (partition, key, event timestamp, stamp), keys by
+// id, and the token that the producer acted on. Rows are sorted by (partition, key, event timestamp, stamp), keys by
 // their bytes, and no row group holds rows of two partitions, so that a reader
 // of one partition, or of few keys, passes over the others by their bounds and
 // bloom filters. The stamp is unique within a partition, so the order is total

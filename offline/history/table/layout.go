@@ -22,16 +22,22 @@ const (
 	nameStamp      = "stamp"
 	nameEventID    = "event_id"
 	nameSchemaID   = "schema_id"
+	nameObserved   = "observed"
 )
 
-var systemNames = []string{nameKey, nameTime, nameCreated, nameAppendTime, namePartition, nameOffset, nameStamp, nameEventID, nameSchemaID}
+var systemNames = []string{
+	nameKey, nameTime, nameCreated, nameAppendTime, namePartition, nameOffset, nameStamp, nameEventID, nameSchemaID, nameObserved,
+}
+
+// optionalNames are the columns that not every event has.
+var optionalNames = []string{nameEventID, nameObserved}
 
 // Layout is the columns of rows of one stream: all of them, or those that a reader needs.
 type Layout struct {
 	Schema columnar.Schema
 	prefix string
 	fields []int // of the stream, of the first columns
-	at     struct{ key, time, created, appendTime, partition, offset, stamp, eventID, schemaID int }
+	at     struct{ key, time, created, appendTime, partition, offset, stamp, eventID, schemaID, observed int }
 }
 
 // Full is the layout of files: every field, and every column of the event's own.
@@ -40,11 +46,15 @@ func Full(s *definition.Stream, e *definition.Entity) *Layout {
 }
 
 // Project is the layout of a reader: the fields that needed names by index (nil: none) and that a feature can use, and
-// what makes an event: key, times, position, stamp, and the id if the stream has ids.
-func Project(s *definition.Stream, e *definition.Entity, needed []bool) *Layout {
+// what makes an event: key, times, position, stamp, the id if the stream has ids, and, if observed, what its producer had
+// seen.
+func Project(s *definition.Stream, e *definition.Entity, needed []bool, observed bool) *Layout {
 	system := []string{nameKey, nameTime, nameCreated, namePartition, nameOffset, nameStamp}
 	if !s.EventID.None() {
 		system = append(system, nameEventID)
+	}
+	if observed {
+		system = append(system, nameObserved)
 	}
 	return newLayout(s, e, func(i int) bool {
 		return needed != nil && needed[i] && s.Fields[i].Type.Kind != value.Null
@@ -64,13 +74,13 @@ func newLayout(s *definition.Stream, e *definition.Entity, has func(field int) b
 		place[name] = -1
 		if slices.Contains(system, name) {
 			place[name] = len(l.Schema)
-			l.Schema = append(l.Schema, columnar.Column{Name: l.prefix + name, Type: systemType(name, e), Nullable: name == nameEventID})
+			l.Schema = append(l.Schema, columnar.Column{Name: l.prefix + name, Type: systemType(name, e), Nullable: slices.Contains(optionalNames, name)})
 		}
 	}
 	at := &l.at
 	at.key, at.time, at.created, at.appendTime = place[nameKey], place[nameTime], place[nameCreated], place[nameAppendTime]
 	at.partition, at.offset, at.stamp = place[namePartition], place[nameOffset], place[nameStamp]
-	at.eventID, at.schemaID = place[nameEventID], place[nameSchemaID]
+	at.eventID, at.schemaID, at.observed = place[nameEventID], place[nameSchemaID], place[nameObserved]
 	return l
 }
 
@@ -91,7 +101,7 @@ func systemType(name string, e *definition.Entity) value.Type {
 		return value.Of(value.String)
 	case nameTime, nameCreated, nameAppendTime:
 		return value.Of(value.Timestamp)
-	case nameEventID:
+	case nameEventID, nameObserved:
 		return value.Of(value.Bytes)
 	}
 	return value.Of(value.Int64)
@@ -164,11 +174,17 @@ func (l *Layout) Append(b *columnar.Batch, r Row) {
 	ints(l.at.offset, ev.Offset)
 	ints(l.at.stamp, int64(r.Stamp))
 	ints(l.at.schemaID, int64(ev.SchemaID))
-	if c := l.at.eventID; c >= 0 && ev.HasID {
-		b.Cols[c].AppendBytes(ev.ID)
-	} else if c >= 0 {
-		b.Cols[c].AppendNull()
+	option := func(c int, has bool, content []byte) {
+		switch {
+		case c < 0:
+		case has:
+			b.Cols[c].AppendBytes(content)
+		default:
+			b.Cols[c].AppendNull()
+		}
 	}
+	option(l.at.eventID, ev.HasID, ev.ID)
+	option(l.at.observed, ev.Observed != nil, ev.Observed)
 	b.Rows++
 }
 

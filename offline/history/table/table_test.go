@@ -55,11 +55,11 @@ func TestColumnsNeverClashWithFields(t *testing.T) {
 
 func TestLayoutsHaveTheirColumns(t *testing.T) {
 	s := stream("name", "n", "?map")
-	full, few := Full(s, user), Project(s, user, []bool{false, true, true})
-	if got := strings.Join(full.Schema.Names(), " "); got != "name n map __key __event_timestamp __created_timestamp __append_time __partition __offset __stamp __event_id __schema_id" {
+	full, few := Full(s, user), Project(s, user, []bool{false, true, true}, true)
+	if got := strings.Join(full.Schema.Names(), " "); got != "name n map __key __event_timestamp __created_timestamp __append_time __partition __offset __stamp __event_id __schema_id __observed" {
 		t.Errorf("full: %s", got)
 	}
-	if got := strings.Join(few.Schema.Names(), " "); got != "n __key __event_timestamp __created_timestamp __partition __offset __stamp __event_id" {
+	if got := strings.Join(few.Schema.Names(), " "); got != "n __key __event_timestamp __created_timestamp __partition __offset __stamp __event_id __observed" {
 		t.Errorf("projected: %s", got)
 	}
 	if !slices.Equal(few.Fields(), []int{1}) || full.Schema[2].Type.Kind != value.Bytes || !full.Schema[2].Nullable {
@@ -78,16 +78,24 @@ type plain struct {
 	time, offset int64
 	stamp        stamp.Stamp
 	n            int64
-	id           string
+	id, observed string
 }
 
 func (p plain) row(raw []byte) Row {
 	ev := &wire.Event{
 		Key: []byte(p.key), Time: stamp.Micros(p.time), Created: stamp.Micros(p.time + 5), Partition: p.partition, Offset: p.offset,
-		ID: []byte(p.id), HasID: p.id != "", SchemaID: 7,
+		ID: []byte(p.id), HasID: p.id != "", Observed: optional(p.observed), SchemaID: 7,
 		Fields: []value.Value{{Kind: value.String, B: []byte("name-" + p.key)}, {Kind: value.Int64, N: p.n}, {}},
 	}
 	return Row{Event: ev, Stamp: p.stamp, AppendMillis: 11, Raw: func(field int) ([]byte, bool) { return raw, field == 2 && raw != nil }}
+}
+
+// optional is nil for an empty text.
+func optional(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
 }
 
 func drawRows(t *rapid.T) []plain {
@@ -98,7 +106,7 @@ func drawRows(t *rapid.T) []plain {
 			partition: rapid.Int32Range(0, 3).Draw(t, "partition"),
 			key:       strings.Repeat("k", rapid.IntRange(0, 10).Draw(t, "common")) + rapid.SampledFrom([]string{"", "a", "b", "\x00", "ÿ"}).Draw(t, "key"),
 			time:      rapid.Int64Range(-3, 3).Draw(t, "time"), n: rapid.Int64().Draw(t, "n"),
-			id: rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "id"),
+			id: rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "id"), observed: rapid.SampledFrom([]string{"", "t1", "t2"}).Draw(t, "observed"),
 		}
 		p.offset, p.stamp = next[p.partition], stamp.Stamp(1<<62+next[p.partition])
 		next[p.partition] += rapid.Int64Range(1, 3).Draw(t, "step")
@@ -142,7 +150,8 @@ func fileOf(t interface{ Fatal(...any) }, l *Layout, rows []plain, groupRows int
 func read(c *Cursor) plain {
 	b, i := c.Row()
 	id, _ := c.ID()
-	p := plain{partition: c.Partition(), key: string(c.Key()), time: int64(c.Time()), offset: c.Offset(), stamp: c.Stamp(), id: string(id)}
+	seen, _ := c.Observed()
+	p := plain{observed: string(seen), partition: c.Partition(), key: string(c.Key()), time: int64(c.Time()), offset: c.Offset(), stamp: c.Stamp(), id: string(id)}
 	if col := b.Column("n"); col != nil {
 		p.n = col.N[i]
 	}
@@ -153,8 +162,14 @@ func read(c *Cursor) plain {
 func TestMergedRunsAreTheSortedRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := stream("name", "n", "?map")
-		full, few := Full(s, user), Project(s, user, []bool{false, true, false})
+		observed := rapid.Bool().Draw(t, "observed tokens")
+		full, few := Full(s, user), Project(s, user, []bool{false, true, false}, observed)
 		rows := drawRows(t)
+		for i := range rows {
+			if !observed {
+				rows[i].observed = ""
+			}
+		}
 		parts := make([][]plain, 3)
 		for _, p := range rows {
 			i := rapid.IntRange(0, 2).Draw(t, "part")
