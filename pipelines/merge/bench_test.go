@@ -35,6 +35,7 @@ func benches() []bench {
 		{merge.Spec{Kind: merge.Set, Input: whole, Max: 1000, Remove: true}, feed(number)},
 		{merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 12}, feed(func(i int) value.Value { return value.Int(int64(i % 300)) })},
 		{merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 12}, feed(number)},
+		{merge.Spec{Kind: merge.Mean, Input: float, Scale: 2, Weight: whole}, weigh(feed(cents))},
 	}
 }
 
@@ -51,6 +52,14 @@ func feed(x func(i int) value.Value) []merge.Input {
 	for i := range events {
 		ms := int64(986_000_000_000 + 1000*i)
 		events[i] = merge.Input{X: x(i), Order: merge.Order{Time: stamp.FromMillis(ms), Stamp: stamp.Next(0, ms+40), Offset: int64(3 * i)}}
+	}
+	return events
+}
+
+// weigh gives events weights of 0 to 6.
+func weigh(events []merge.Input) []merge.Input {
+	for i := range events {
+		events[i].W = value.Int(int64(i % 7))
 	}
 	return events
 }

@@ -29,6 +29,7 @@ type count struct{ n value.Int128 }
 
 func (s *count) Add(in Input)       { s.n = s.n.Add(in.X.Int128()) }
 func (s *count) Combine(o State)    { s.n = s.n.Add(same[*count](o).n) }
+func (s *count) Subtract(o State)   { s.n = s.n.Sub(same[*count](o).n) }
 func (s *count) Reset()             { s.n = value.Int128{} }
 func (s *count) Value() value.Value { return value.Int(s.n.Int64()) }
 func (s *count) Size() int          { return int(unsafe.Sizeof(*s)) }

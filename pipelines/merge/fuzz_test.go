@@ -63,6 +63,10 @@ func use(s, o merge.State) {
 	o.Combine(s)
 	s.Combine(o)
 	s.Value()
+	if group, ok := s.(merge.Group); ok {
+		group.Subtract(o)
+		s.Value()
+	}
 	if inc, ok := s.(merge.Incremental); ok {
 		inc.AppendSince(nil, fuzzBase, 1)
 	}

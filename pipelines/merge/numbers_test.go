@@ -77,6 +77,7 @@ func TestAddsDoNotAllocate(t *testing.T) {
 		{Spec{Kind: Count}, []value.Value{value.Int(1)}},
 		{Spec{Kind: Sum, Input: whole}, []value.Value{value.Int(5), value.Dec(value.Int128{Hi: 9})}},
 		{Spec{Kind: Mean, Input: float, Scale: 2}, []value.Value{value.Int(5)}},
+		{Spec{Kind: Mean, Input: float, Scale: 2, Weight: whole}, []value.Value{value.Int(5), value.Dec(value.Int128{Hi: 9})}},
 		{Spec{Kind: Min, Input: whole}, []value.Value{value.Int(5), value.Int(4)}},
 		{Spec{Kind: Max, Input: cents}, []value.Value{value.Dec(value.Int128Of(5)), value.Dec(value.Int128Of(6))}},
 		{Spec{Kind: Min, Input: text}, []value.Value{value.Text("beta"), value.Text("al")}},
@@ -92,7 +93,7 @@ func TestAddsDoNotAllocate(t *testing.T) {
 		add := func() {
 			for _, x := range c.xs {
 				n++
-				s.Add(Input{Order: Order{Offset: n}, X: x})
+				s.Add(Input{Order: Order{Offset: n}, X: x, W: value.Int(3)})
 			}
 		}
 		add()
@@ -116,6 +117,8 @@ func TestStatesRefuseOtherTypes(t *testing.T) {
 		{Spec{Kind: Max, Input: boolean}, "\x01\x02", "bad boolean"},
 		{Spec{Kind: Max, Input: text}, "\x02", "bad tag"},
 		{Spec{Kind: Mean, Input: whole}, "\x01\x00", "at 1: negative weight"},
+		{Spec{Kind: Mean, Input: whole, Weight: whole}, "\x01\x00\x00", "at 3: no weight and no total"},
+		{Spec{Kind: Mean, Input: whole, Weight: whole}, "\x02\x02\x02", "at 1: bad tag"},
 		{Spec{Kind: Sum, Input: whole}, "\x80\x00", "at 0: bad integer"},
 	} {
 		if _, err := c.spec.New().Decode([]byte(c.bytes), Order{}); err == nil || !strings.Contains(err.Error(), c.why) {

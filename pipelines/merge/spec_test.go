@@ -39,6 +39,10 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		{Spec{Kind: Sum, Input: float, Scale: 39}, "sum: scale is 0 to 38, found 39"},
 		{Spec{Kind: Mean, Input: float, Scale: -1}, "mean: scale is 0 to 38, found -1"},
 		{Spec{Kind: Mean, Input: boolean}, "mean: wants numbers, found boolean"},
+		{Spec{Kind: Mean, Input: float, Scale: 2, As: "decimal", Weight: float, WeightScale: 3}, ""},
+		{Spec{Kind: Mean, Input: whole, As: "float32"}, `mean: as is int64, float64 or decimal, found "float32"`},
+		{Spec{Kind: Mean, Input: whole, Weight: text}, "mean: weight: wants numbers, found string"},
+		{Spec{Kind: Mean, Input: whole, Weight: cents, WeightScale: 1}, "mean: weight: scale of decimal(38, 2) is its own, found 1"},
 		{Spec{Kind: Sum, Input: whole, As: "int32"}, `sum: as is int64, float64 or decimal, found "int32"`},
 		{Spec{Kind: Min, Input: texts}, "min: wants a single value, found list<string>"},
 		{Spec{Kind: Max, Input: value.Type{}}, "max: wants a single value, found null"},
@@ -75,6 +79,8 @@ func TestResultTypes(t *testing.T) {
 		{Spec{Kind: Sum, Input: cents, Scale: 2}, cents},
 		{Spec{Kind: Sum, Input: whole, As: "decimal"}, value.Type{Kind: value.Decimal}},
 		{Spec{Kind: Mean, Input: whole}, float},
+		{Spec{Kind: Mean, Input: whole, As: "int64", Weight: cents, WeightScale: 2}, whole},
+		{Spec{Kind: Mean, Input: float, Scale: 2, As: "decimal"}, cents},
 		{Spec{Kind: Min, Input: moment}, moment},
 		{Spec{Kind: Last, Input: texts}, texts},
 		{Spec{Kind: Recent, Input: text, K: 3}, texts},
@@ -92,6 +98,7 @@ func TestKeysDifferExactlyWithMeaning(t *testing.T) {
 		{{Kind: Count}, {Kind: Count, Input: whole}},
 		{{Kind: Sum, Input: whole}, {Kind: Sum, Input: whole, As: "int64"}},
 		{{Kind: Sum, Input: cents, Scale: 2}, {Kind: Sum, Input: cents, Scale: 2, As: "decimal"}},
+		{{Kind: Mean, Input: cents, Scale: 2}, {Kind: Mean, Input: cents, Scale: 2, As: "float64"}},
 	}
 	for _, p := range same {
 		if p[0].Key() != p[1].Key() {
@@ -102,7 +109,9 @@ func TestKeysDifferExactlyWithMeaning(t *testing.T) {
 	for _, s := range []Spec{
 		{Kind: Count}, {Kind: Sum, Input: whole}, {Kind: Sum, Input: float}, {Kind: Sum, Input: float, Scale: 2},
 		{Kind: Sum, Input: float, Scale: 2, As: "decimal"}, {Kind: Mean, Input: whole}, {Kind: Mean, Input: float},
-		{Kind: Mean, Input: float, Scale: 1}, {Kind: Min, Input: whole}, {Kind: Max, Input: whole}, {Kind: Min, Input: cents},
+		{Kind: Mean, Input: float, Scale: 1}, {Kind: Mean, Input: float, As: "decimal"}, {Kind: Mean, Input: float, As: "int64"},
+		{Kind: Mean, Input: float, Weight: whole}, {Kind: Mean, Input: float, Weight: float},
+		{Kind: Mean, Input: float, Weight: float, WeightScale: 1}, {Kind: Mean, Input: float, Weight: float, As: "int64"}, {Kind: Min, Input: whole}, {Kind: Max, Input: whole}, {Kind: Min, Input: cents},
 		{Kind: Last, Input: text}, {Kind: First, Input: text}, {Kind: Last, Input: texts},
 		{Kind: Recent, Input: text, K: 1}, {Kind: Recent, Input: text, K: 2}, {Kind: Recent, Input: raw, K: 2},
 		{Kind: Set, Input: text, Max: 2}, {Kind: Set, Input: text, Max: 2, Remove: true}, {Kind: Set, Input: text, Max: 3},

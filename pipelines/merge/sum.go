@@ -22,6 +22,10 @@ func checkSum(s Spec) error {
 	if err := checkScale(s); err != nil {
 		return err
 	}
+	return checkAs(s)
+}
+
+func checkAs(s Spec) error {
 	switch s.As {
 	case "", "int64", "float64", "decimal":
 		return nil
@@ -53,10 +57,11 @@ type sum struct {
 	as    value.Kind // Int64, Float64 or Decimal
 }
 
-func (s *sum) Add(in Input)    { s.total = s.total.Add(in.X.Int128()) }
-func (s *sum) Combine(o State) { s.total = s.total.Add(same[*sum](o).total) }
-func (s *sum) Reset()          { s.total = value.Int128{} }
-func (s *sum) Size() int       { return int(unsafe.Sizeof(*s)) }
+func (s *sum) Add(in Input)     { s.total = s.total.Add(in.X.Int128()) }
+func (s *sum) Combine(o State)  { s.total = s.total.Add(same[*sum](o).total) }
+func (s *sum) Subtract(o State) { s.total = s.total.Sub(same[*sum](o).total) }
+func (s *sum) Reset()           { s.total = value.Int128{} }
+func (s *sum) Size() int        { return int(unsafe.Sizeof(*s)) }
 
 func (s *sum) Value() value.Value {
 	switch s.as {

@@ -52,6 +52,19 @@ func run(xs ...value.Value) []merge.Input {
 	return events
 }
 
+// weighted is one event for each pair of a value and its weight.
+func weighted(pairs ...int64) []merge.Input {
+	var xs []value.Value
+	for i := 0; i < len(pairs); i += 2 {
+		xs = append(xs, value.Int(pairs[i]))
+	}
+	events := run(xs...)
+	for i := range events {
+		events[i].W = value.Int(pairs[2*i+1])
+	}
+	return events
+}
+
 func numbers(n int) []value.Value {
 	xs := make([]value.Value, n)
 	for i := range xs {
@@ -72,6 +85,11 @@ func vectorList() []vector {
 		{"small", merge.Spec{Kind: merge.Sum, Input: whole}, run(value.Int(7), value.Int(-70))},
 		{"great", merge.Spec{Kind: merge.Sum, Input: cents, Scale: 2}, run(great, great, great)},
 		{"three", merge.Spec{Kind: merge.Mean, Input: float, Scale: 2}, run(value.Int(150), value.Int(275), value.Int(-1))},
+		{"weighted", merge.Spec{Kind: merge.Mean, Input: float, Scale: 2, Weight: whole}, weighted(150, 3, 275, 1, -1, -2)},
+		{"weights cancel", merge.Spec{Kind: merge.Mean, Input: whole, Weight: cents, WeightScale: 2}, weighted(7, 150, 8, -150)},
+		{"all cancels", merge.Spec{Kind: merge.Mean, Input: whole, Weight: cents, WeightScale: 2}, weighted(7, 150, 7, -150)},
+		{"decimal", merge.Spec{Kind: merge.Mean, Input: cents, Scale: 2, As: "decimal"}, run(great, value.Dec(value.Int128Of(5)))},
+		{"whole", merge.Spec{Kind: merge.Mean, Input: whole, As: "int64", Weight: whole}, weighted(3, 1, 4, 1)},
 		{"float", merge.Spec{Kind: merge.Min, Input: float}, run(value.Float(2.5), value.Float(-0.125))},
 		{"boolean", merge.Spec{Kind: merge.Max, Input: value.Of(value.Bool)}, run(value.BoolOf(false))},
 		{"text", merge.Spec{Kind: merge.Max, Input: text}, words},

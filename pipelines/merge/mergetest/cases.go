@@ -43,15 +43,7 @@ func exactCases() []Case {
 		s.Kind = merge.Sum
 		cases = append(cases, Case{Spec: s, Draw: Of(Numbers()), Want: WantSum(s.Scale, s.Result().Kind)})
 	}
-	for _, s := range []merge.Spec{
-		{Input: value.Of(value.Int64)},
-		{Input: value.Of(value.Float64), Scale: 2},
-		{Input: value.Type{Kind: value.Decimal, Scale: 38}, Scale: 38},
-	} {
-		s.Kind = merge.Mean
-		cases = append(cases, Case{Spec: s, Draw: Of(Numbers()), Want: WantMean(s.Scale)})
-	}
-	return cases
+	return append(cases, meanCases()...)
 }
 
 func extremeCases() []Case {

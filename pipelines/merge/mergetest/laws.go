@@ -26,6 +26,7 @@ const (
 	RoundTrip   = "decode after encode is the identity"
 	Canonical   = "only canonical bytes decode"
 	Bounded     = "bytes are bounded"
+	TakenBack   = "Subtract undoes Combine"
 	Increments  = "increments reach the whole"
 	Convergence = "replicas converge"
 )
@@ -44,6 +45,7 @@ func Laws() []Law {
 		{RoundTrip, decodeEncode},
 		{Canonical, onlyCanonicalBytes},
 		{Bounded, bounded},
+		{TakenBack, subtractUndoes},
 		{Increments, increments},
 		{Convergence, replicasConverge},
 	}

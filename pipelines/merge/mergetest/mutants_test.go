@@ -157,7 +157,7 @@ type fault struct {
 }
 
 func faults() []fault {
-	return slices.Concat(orderFaults(), algebraFaults(), byteFaults(), touchFaults())
+	return slices.Concat(orderFaults(), algebraFaults(), byteFaults(), touchFaults(), groupFaults())
 }
 
 // reordered adds with another order.

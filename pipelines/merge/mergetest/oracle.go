@@ -77,16 +77,6 @@ func halfEven(n, d *big.Int) *big.Int {
 	return q
 }
 
-// WantMean is Σ x / n at scale, null of nothing.
-func WantMean(scale int32) func([]merge.Input) value.Value {
-	return func(inputs []merge.Input) value.Value {
-		if len(inputs) == 0 {
-			return value.Value{}
-		}
-		return nearest(total(inputs), new(big.Int).Mul(pow10(scale), big.NewInt(int64(len(inputs)))))
-	}
-}
-
 // smaller orders two values of one scalar type.
 func smaller(a, b value.Value) bool {
 	switch a.Kind {
