@@ -62,6 +62,20 @@ type featuresRow struct {
 	AgeMillis       []*int64          `json:"age_ms"`
 	EventTimestamps []*string         `json:"event_timestamps"`
 	At              string            `json:"at"`
+	// Errors are the values' relative errors, if some feature is a sketch.
+	Errors []*float64 `json:"errors"`
+}
+
+// cell is value i as a person reads it.
+func (r *featuresRow) cell(i int) string {
+	if r.Statuses[i] != "PRESENT" {
+		return r.Statuses[i]
+	}
+	text := shortJSON(r.Values[i])
+	if i < len(r.Errors) && r.Errors[i] != nil && *r.Errors[i] > 0 {
+		text += fmt.Sprintf(" ±%.2g%%", 100**r.Errors[i])
+	}
+	return text
 }
 
 // Run asks one region and prints its answer.
@@ -171,11 +185,7 @@ func printAnswer(out *output, region string, entities []string, a *featuresAnswe
 	for i, name := range a.Features {
 		rows[i] = []string{name}
 		for j := range a.Rows {
-			cell := shortJSON(a.Rows[j].Values[i])
-			if s := a.Rows[j].Statuses[i]; s != "PRESENT" {
-				cell = s
-			}
-			rows[i] = append(rows[i], cell)
+			rows[i] = append(rows[i], a.Rows[j].cell(i))
 		}
 	}
 	out.table(head, rows)

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"anabranch.dev/anabranch/pipelines/fold"
 	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
@@ -19,7 +20,8 @@ var arrowTime = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
 
 // appendArrow appends the answer as an Arrow IPC stream of one batch with one
 // row for each entity: the features by name, then statuses, age_ms and
-// event_timestamps as lists in the features' order, then at. What JSON says
+// event_timestamps as lists in the features' order, then at, and errors if some
+// feature is a sketch. What JSON says
 // once for the answer is in the schema's metadata.
 func (r *reading) appendArrow(b []byte) ([]byte, error) {
 	schema := r.arrowSchema()
@@ -33,6 +35,9 @@ func (r *reading) appendArrow(b []byte) ([]byte, error) {
 		}
 	}
 	r.arrowNotes(batch)
+	if r.plan.inexact {
+		r.arrowErrors(batch.Field(len(r.plan.columns) + 4).(*array.ListBuilder))
+	}
 	record := batch.NewRecord()
 	defer record.Release()
 	buf := bytes.NewBuffer(b)
@@ -57,6 +62,9 @@ func (r *reading) arrowSchema() *arrow.Schema {
 		arrow.Field{Name: "age_ms", Type: arrow.ListOf(arrow.PrimitiveTypes.Int64)},
 		arrow.Field{Name: "event_timestamps", Type: arrow.ListOf(arrowTime)},
 		arrow.Field{Name: "at", Type: arrowTime})
+	if r.plan.inexact {
+		fields = append(fields, arrow.Field{Name: "errors", Type: arrow.ListOf(arrow.PrimitiveTypes.Float64)})
+	}
 	flags, _ := json.Marshal(r.flags.names())
 	meta := arrow.MetadataFrom(map[string]string{
 		"at": r.at().String(), "plan": "local", "token": r.token().Sign(r.plan.live.Secret),
@@ -88,6 +96,22 @@ func (r *reading) arrowNotes(batch *array.RecordBuilder) {
 			} else {
 				newest.ValueBuilder().AppendNull()
 			}
+		}
+	}
+}
+
+// arrowErrors fills the column of relative errors.
+func (r *reading) arrowErrors(errors *array.ListBuilder) {
+	items := errors.ValueBuilder().(*array.Float64Builder)
+	for row := range r.cells.rows {
+		errors.Append(true)
+		for i := range r.plan.columns {
+			result, _, _ := r.cell(row, &r.plan.columns[i])
+			if result.Status != fold.Present {
+				items.AppendNull()
+				continue
+			}
+			items.Append(result.Err)
 		}
 	}
 }

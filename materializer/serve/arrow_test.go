@@ -53,6 +53,15 @@ func TestArrowAnswerSaysWhatJSONSays(t *testing.T) {
 	if _, err := position.Verify(token, w.live.Secret); err != nil {
 		t.Error(err)
 	}
+	sketch := w.do("POST", "/v1/features", `{"features": ["crowds:items"], "entities": [{"user_id": 7}, {"user_id": 8}]}`, "Accept", "application/vnd.apache.arrow.stream")
+	s, err := ipc.NewReader(strings.NewReader(sketch.text))
+	if err != nil || !s.Next() {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	if got := s.Record().Column(5).String(); s.Record().ColumnName(5) != "errors" || got != `[[0.26] [(null)]]` {
+		t.Error(got)
+	}
 	if versions, _ := rec.Schema().Metadata().GetValue("view_versions"); versions != `{"global":1,"spending":1}` {
 		t.Error(versions)
 	}

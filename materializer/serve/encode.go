@@ -3,11 +3,13 @@ package serve
 import (
 	"strconv"
 
+	"anabranch.dev/anabranch/pipelines/fold"
 	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
 
-// appendAnswer appends the answer of POST /v1/features.
+// appendAnswer appends the answer of POST /v1/features. If some feature is a
+// sketch, each row has the relative errors of its values: 0.0 is exact.
 func (r *reading) appendAnswer(b []byte) []byte {
 	b = append(b, `{"features":[`...)
 	for i := range r.plan.columns {
@@ -75,6 +77,17 @@ func (r *reading) appendRow(b []byte, row int) []byte {
 		return append(a.Newest.Append(append(b, '"')), '"')
 	})
 	b = append(b, ']')
+	if r.plan.inexact {
+		b = append(b, `,"errors":[`...)
+		b = r.each(b, row, func(b []byte, c *column) []byte {
+			result, _, _ := r.cell(row, c)
+			if result.Status != fold.Present {
+				return append(b, "null"...)
+			}
+			return value.AppendFloat(b, result.Err)
+		})
+		b = append(b, ']')
+	}
 	if t := r.times[row]; t != r.at() {
 		b = append(t.Append(append(b, `,"at":"`...)), '"')
 	}

@@ -148,7 +148,7 @@ func TestPush(t *testing.T) {
 		if next := w.token(g).Frontier()[position.Log{Stream: "orders", Source: eu, Partition: 2}].Next; next != 42 {
 			t.Errorf("the token covers up to %d", next)
 		}
-		if got := fmt.Sprint(p.stream, p.rows); got != "orders[{map[at:2001-03-31T12:00:00 customer:7 total:1.5] } {map[at:x customer:9007199254740993 total:<nil>] }]" {
+		if got := fmt.Sprint(p.stream, p.rows); got != "orders[{map[at:2001-03-31T12:00:00 customer:7 total:1.5]  } {map[at:x customer:9007199254740993 total:<nil>]  }]" {
 			t.Error(got)
 		}
 	}

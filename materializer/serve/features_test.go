@@ -39,6 +39,20 @@ func TestAnswerIsExactlyAsDocumented(t *testing.T) {
 	}
 }
 
+// TestASketchSaysHowFarOffItMayBe: four registers' bytes hold one hash, so two
+// items are exact no longer.
+func TestASketchSaysHowFarOffItMayBe(t *testing.T) {
+	w := newWorld(t, nil)
+	w.order(eu, 7, noon, 1, "a")
+	w.order(eu, 8, noon, 1, "a")
+	w.order(us, 8, noon, 1, "b")
+	query := `{"features": ["crowds:orders", "crowds:items"], "entities": [{"user_id": 7}, {"user_id": 8}, {"user_id": 9}]}`
+	w.ask(query).is(200, `"errors":[0.0,0.0]}`, `"errors":[0.0,0.26]}`, `"errors":[null,null]}`)
+	if g := w.ask(`{"features": ["crowds:orders"], "entities": [{"user_id": 8}]}`).is(200); strings.Contains(g.text, "errors") {
+		t.Errorf("exact features alone: %s", g.text)
+	}
+}
+
 func TestTokenNamesWhatWasTouched(t *testing.T) {
 	w := newWorld(t, nil)
 	p := w.order(eu, 7, noon, 1, "a")

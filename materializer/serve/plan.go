@@ -19,6 +19,7 @@ import (
 type plan struct {
 	live    *state.Live
 	columns []column
+	inexact bool // some column's values may be inexact: answers say by how much
 	reads   []viewRead
 	keys    []string // the columns of the request's rows, each once
 	policy  definition.Policy
@@ -225,6 +226,7 @@ func (b *planner) column(sel selection, read, feature int) *Problem {
 	c := column{name: sel.alias + ":" + name, flat: sel.alias + "__" + name, feature: name, read: read, lookup: b.lookup(r, sel), pos: pos}
 	if r.view != nil {
 		c.typ = r.view.Prog.FeatureType(feature)
+		b.plan.inexact = b.plan.inexact || r.view.Prog.FeatureGuarantee(feature) > 0
 	}
 	b.plan.columns = append(b.plan.columns, c)
 	return nil

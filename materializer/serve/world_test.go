@@ -51,6 +51,7 @@ feature_views:
       - {name: clicks, kind: last, of: n}
       - {name: label, kind: last, of: label}
   - {name: devices, stream: pings, features: [{name: pings, kind: count}]}
+  - {name: crowds, stream: orders, features: [{name: orders, kind: count}, {name: items, kind: approx_distinct, of: item, precision: 4}]}
   - {name: global, stream: ticks, features: [{name: ticks, kind: count}]}
   - name: strict
     stream: orders

@@ -82,6 +82,12 @@ func (p *Program) FeatureName(i int) string { return p.features[i].name }
 // FeatureType is the type of the values of feature i.
 func (p *Program) FeatureType(i int) value.Type { return p.features[i].typ }
 
+// FeatureGuarantee is the greatest error that the parameters of feature i allow
+// (merge.Spec.Guarantee); 0: its values are exact.
+func (p *Program) FeatureGuarantee(i int) float64 {
+	return p.slots[p.features[i].slot].spec.Guarantee()
+}
+
 // FeatureIndex finds a feature by name, or returns -1.
 func (p *Program) FeatureIndex(name string) int {
 	for i := range p.features {

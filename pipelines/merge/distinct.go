@@ -65,6 +65,14 @@ func hashOf(v value.Value) uint64 {
 	return xxhash.Sum64(value.Append(buf[:0], v))
 }
 
+// Err is 0 while the hashes are held, and then the registers' standard error.
+func (s *distinct) Err() float64 {
+	if !s.dense {
+		return 0
+	}
+	return standardError(int(s.precision))
+}
+
 func (s *distinct) Add(in Input) { s.see(hashOf(in.X)) }
 
 func (s *distinct) see(hash uint64) {
