@@ -2,6 +2,7 @@ package definition
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,14 +49,37 @@ func (c *checker) wrong(n *node, f *form, what string) {
 
 func (c *checker) list(n *node, f *form, what string, empty bool) {
 	switch {
+	case empty && f.least > 0, !empty && n.kind != listNode:
+		c.wrong(n, f, what)
 	case empty:
 		n.kind = listNode
-	case n.kind != listNode:
-		c.wrong(n, f, what)
 	default:
 		for i, item := range n.vals {
 			c.check(item, f.item, entry(item, f.item, what, i))
 		}
+		c.members(n, f, what)
+	}
+}
+
+// members checks how many items a bounded list has, and that no number is
+// there twice.
+func (c *checker) members(n *node, f *form, what string) {
+	if f.most > 0 && (len(n.vals) < f.least || len(n.vals) > f.most) {
+		n.bad = true
+		c.report(n, fmt.Sprintf("%s has %d items", what, len(n.vals)), f.allows(), "")
+		return
+	}
+	seen := map[float64]bool{}
+	for _, item := range n.vals {
+		if f.item.kind != numberForm || item.bad {
+			continue
+		}
+		x, _ := parseNumber(item.text)
+		if seen[x] {
+			item.bad = true
+			c.report(item, fmt.Sprintf("%s of %s is there twice", item.text, what), "each number once", "")
+		}
+		seen[x] = true
 	}
 }
 
@@ -165,6 +189,8 @@ func (f *form) takesTag(tag string) bool {
 	switch f.kind {
 	case integerForm:
 		return tag == "integer"
+	case numberForm:
+		return tag == "integer" || tag == "number"
 	case booleanForm:
 		return tag == "boolean"
 	case exprForm:
@@ -178,6 +204,9 @@ func (f *form) takesText(s string) bool {
 	case integerForm:
 		i, err := strconv.Atoi(s)
 		return err == nil && i >= f.least && i <= f.most
+	case numberForm:
+		x, ok := parseNumber(s)
+		return ok && f.bounds.hold(x)
 	case booleanForm:
 		return s == "true" || s == "false"
 	case spanForm:
@@ -187,6 +216,17 @@ func (f *form) takesText(s string) bool {
 		return f.pattern == nil || len(s) <= f.longest() && f.pattern.MatchString(s)
 	}
 	return true
+}
+
+var decimalNumber = regexp.MustCompile(`^((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
+
+// parseNumber reads a decimal number without sign as the nearest finite float64.
+func parseNumber(s string) (float64, bool) {
+	if !decimalNumber.MatchString(s) {
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	return x, err == nil
 }
 
 // longest bounds the bytes of a name; a topic leaves room for `.quarantine`.

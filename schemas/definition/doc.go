@@ -17,7 +17,8 @@
 // the nearest name. What is planned but absent says "not built yet".
 //
 // Not here: the file system (the caller hands over [File]s), the meaning of
-// expressions and their types (pipelines/expr, pipelines/fold), decoding events
+// expressions and their types (pipelines/expr, pipelines/fold), what the bytes of
+// a basis say (pipelines/merge), decoding events
 // (schemas/wire), what a change brings about (schemas/evolve). The canonical
 // bytes are described in schemas/FORMAT.md.
 package definition

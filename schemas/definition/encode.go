@@ -20,6 +20,12 @@ type (
 		Streams  []streamJSON  `json:"streams,omitempty"`
 		Views    []viewJSON    `json:"feature_views,omitempty"`
 		Services []serviceJSON `json:"feature_services,omitempty"`
+		Bases    []basisJSON   `json:"bases,omitempty"`
+	}
+	basisJSON struct {
+		Name    string `json:"name"`
+		Version int    `json:"version"`
+		Data    []byte `json:"data"` // in base64
 	}
 	regionJSON struct {
 		Name string `json:"name"`
@@ -62,19 +68,34 @@ type (
 		Tags        map[string]string `json:"tags,omitempty"`
 	}
 	featureJSON struct {
-		Name        string            `json:"name"`
-		Kind        string            `json:"kind"`
-		Of          string            `json:"of,omitempty"`
-		By          string            `json:"by,omitempty"`
-		Where       string            `json:"where,omitempty"`
-		Window      string            `json:"window,omitempty"`
-		Pane        string            `json:"pane,omitempty"`
-		Scale       *int32            `json:"scale,omitempty"`
-		As          string            `json:"as,omitempty"`
-		K           int               `json:"k,omitempty"`
-		Max         int               `json:"max,omitempty"`
-		RemoveWhere string            `json:"remove_where,omitempty"`
-		Precision   int               `json:"precision,omitempty"`
+		Name        string `json:"name"`
+		Kind        string `json:"kind"`
+		Of          string `json:"of,omitempty"`
+		By          string `json:"by,omitempty"`
+		Where       string `json:"where,omitempty"`
+		Window      string `json:"window,omitempty"`
+		Pane        string `json:"pane,omitempty"`
+		Scale       *int32 `json:"scale,omitempty"`
+		As          string `json:"as,omitempty"`
+		K           int    `json:"k,omitempty"`
+		Max         int    `json:"max,omitempty"`
+		RemoveWhere string `json:"remove_where,omitempty"`
+		Precision   int    `json:"precision,omitempty"`
+
+		Weight        string    `json:"weight,omitempty"`
+		Exact         bool      `json:"exact,omitempty"`
+		Removes       string    `json:"removes,omitempty"`
+		Error         float64   `json:"error,omitempty"`
+		Q             []float64 `json:"q,omitempty"`
+		RelativeError float64   `json:"relative_error,omitempty"`
+		HalfLife      string    `json:"half_life,omitempty"`
+		Dim           int       `json:"dim,omitempty"`
+		Bits          int       `json:"bits,omitempty"`
+		Basis         string    `json:"basis,omitempty"`
+		ErrorBudget   float64   `json:"error_budget,omitempty"`
+		Sensitivity   float64   `json:"sensitivity,omitempty"`
+		Discrepancy   string    `json:"discrepancy,omitempty"`
+
 		Description string            `json:"description,omitempty"`
 		Tags        map[string]string `json:"tags,omitempty"`
 	}
@@ -120,6 +141,9 @@ func Encode(p *Project) []byte {
 	}
 	for i := range p.Services {
 		j.Services = append(j.Services, serviceToJSON(&p.Services[i]))
+	}
+	for _, basis := range p.Bases {
+		j.Bases = append(j.Bases, basisJSON{basis.Name, basis.Version, basis.Data})
 	}
 	return mustJSON(j)
 }
@@ -212,12 +236,24 @@ func featureToJSON(f *Feature) featureJSON {
 	j := featureJSON{
 		Name: f.Name, Kind: f.Kind, Of: f.Of, By: f.By, Where: f.Where,
 		Window: spanText(f.Window), Pane: spanText(f.Pane), As: f.As, K: f.K, Max: f.Max,
-		RemoveWhere: f.RemoveWhere, Precision: f.Precision, Description: f.Description, Tags: f.Tags,
+		RemoveWhere: f.RemoveWhere, Precision: f.Precision,
+		Weight: f.Weight, Exact: f.Exact, Removes: f.removes(), Error: f.Error, Q: f.Q, RelativeError: f.RelativeError,
+		HalfLife: spanText(f.HalfLife), Dim: f.Dim, Bits: f.Bits, Basis: f.Basis,
+		ErrorBudget: f.ErrorBudget, Sensitivity: f.Sensitivity, Discrepancy: f.Discrepancy,
+		Description: f.Description, Tags: f.Tags,
 	}
 	if f.Scale >= 0 {
 		j.Scale = &f.Scale
 	}
 	return j
+}
+
+// removes is how the key is written; empty for the default.
+func (f *Feature) removes() string {
+	if f.Observed {
+		return "observed"
+	}
+	return ""
 }
 
 func policyToJSON(p Policy) *policyJSON {

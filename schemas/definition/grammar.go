@@ -5,10 +5,13 @@ import "anabranch.dev/anabranch/schemas/value"
 // Bounds of what may be declared.
 const (
 	MaxPartitions   = 4096
-	MaxK            = 1000 // of recent
+	MaxK            = 1000 // of recent and top
 	MinPrecision    = 4    // of approx_distinct
 	MaxPrecision    = 18
+	MaxQuantiles    = 64 // of one feature
+	MaxBits         = 32 // of vectors
 	MaxBytesPerKey  = 64 << 20
+	MaxBasisBytes   = 384 << 10
 	maxJoinKeys     = 16
 	maxWindowPanes  = 1 << 20
 	defaultHorizon  = "7d"
@@ -16,6 +19,10 @@ const (
 	defaultSetMax   = 1000
 	defaultDistinct = 12
 	defaultParts    = 8
+	defaultError    = 0.01 // of top and quantiles
+
+	MinRelativeError = 0.0001 // of quantiles
+	MaxRelativeError = 0.5
 )
 
 // Forms of single values.
@@ -36,6 +43,8 @@ var (
 	idPlace   = matching(`^([A-Za-z_][A-Za-z0-9_]*|header:.+)$`, "a field of the schema, or header:NAME")
 	selector  = matching(`^[a-z][a-z0-9_]*(@v[1-9][0-9]{0,8})?:([a-z][a-z0-9_]*|\*)$`, "view:feature, view@v2:feature or view:*")
 	viewRef   = matching(`^[a-z][a-z0-9_]*(@v[1-9][0-9]{0,8})?$`, "view or view@v2")
+	basisRef  = matching(`^[a-z][a-z0-9_-]{0,62}@[1-9][0-9]{0,8}$`, "NAME@VERSION of a basis, like items@1")
+	basisFile = matching(`^.+\.basis$`, "a file whose name ends in .basis")
 	featPick  = matching(`^([a-z][a-z0-9_]*|\*)$`, "names of features, or *")
 )
 
@@ -64,7 +73,15 @@ var projectShape = &shape{title: "definition file", doc: "Definitions of an Anab
 	{name: "streams", form: listOf(mappingOf(streamShape)), doc: "The changelogs: Kafka topics of Avro events."},
 	{name: "feature_views", form: listOf(mappingOf(viewShape)), doc: "Features of one entity over one stream."},
 	{name: "feature_services", form: listOf(mappingOf(serviceShape)), doc: "Lists of features, one for each model."},
+	{name: "bases", form: listOf(mappingOf(basisShape)), doc: "What vectors are projected on by features of kind low_rank."},
 	{name: "request", form: anyText, later: true, doc: "Fields that come with a request."},
+}}
+
+var basisShape = &shape{title: "basis", doc: "Directions that vectors are projected on. What a version holds never changes.", keys: []key{
+	{name: "name", form: placeName, must: true, doc: "The basis's name."},
+	{name: "version", form: whole(1, 999_999_999), must: true, doc: "Its version; a feature names both, as NAME@VERSION."},
+	{name: "file", form: basisFile, doc: "The file that holds it, beside this one, as anabranch basis fit writes it."},
+	{name: "data", form: anyText, doc: "Instead of a file: what it holds, in base64."},
 }}
 
 var regionShape = &shape{title: "region", doc: "A region owns one Kafka cluster.", keys: []key{
@@ -119,27 +136,31 @@ var featureShape = &shape{title: "feature", doc: "One feature.", keys: append([]
 	{name: "name", form: itemName, must: true, doc: "The feature's name."},
 	{name: "kind", form: kindForm(), must: true, doc: "How events become its value."},
 	{name: "of", form: expression, doc: "The value fed in: a field, or CEL over the event's fields."},
-	{name: "by", form: expression, doc: "count: what an event adds; 1."},
+	{name: "by", form: expression, doc: "count, top: what an event adds, an integer; 1."},
 	{name: "where", form: expression, doc: "CEL over the event's fields: which events it sees."},
 	{name: "window", form: span, doc: "How far back it looks. Not given: over all time."},
 	{name: "pane", form: span, doc: "The step by which the window slides; 5m, 1h or 1d by the window's length."},
-	{name: "scale", form: whole(0, value.MaxScale), doc: "sum, mean: decimal digits that are kept; required for floats."},
-	{name: "as", form: oneOf("int64", "float64", "decimal"), doc: "sum: the type of the value."},
-	{name: "k", form: whole(1, MaxK), doc: "recent: how many items."},
+	{name: "scale", form: whole(0, value.MaxScale), doc: "Sums, means and vectors: decimal digits that are kept; required for floats."},
+	{name: "as", form: oneOf("int64", "float64", "decimal"), doc: "sum, mean: the type of the value."},
+	{name: "k", form: whole(1, MaxK), doc: "recent, top: how many items."},
 	{name: "max", form: whole(1, value.MaxListItems), doc: "set: how many elements are tracked; 1000."},
 	{name: "remove_where", form: expression, doc: "set: CEL for events that remove the element."},
 	{name: "precision", form: whole(MinPrecision, MaxPrecision), doc: "approx_distinct: standard error 1.04/sqrt(2^precision); 12."},
-	{name: "exact", form: boolean, later: true, but: "false", doc: "min, max: slide to the microsecond."},
-	{name: "removes", form: anyText, later: true, but: "latest", doc: "set: what a remove undoes."},
-	{name: "weight", form: expression, later: true, but: "1", doc: "mean: an event's weight."},
+	{name: "exact", form: boolean, doc: "min, max: the window slides to the microsecond instead of by panes."},
+	{name: "removes", form: oneOf("latest", "observed"), doc: "set: latest (the default): the newest of adds and removes counts. observed: a remove undoes the adds that its sender had seen."},
+	{name: "weight", form: expression, doc: "mean: an event's weight, a number; 1."},
+	{name: "error", form: number(bounds{lower: 0, upper: 1, open: true}), doc: "top: the greatest error of a count, as a part of the total; 0.01."},
+	{name: "q", form: numbers(1, MaxQuantiles, bounds{lower: 0, upper: 1}), doc: "quantiles: which, each from 0 to 1; [0.5, 0.99]."},
+	{name: "relative_error", form: number(bounds{lower: MinRelativeError, upper: MaxRelativeError}), doc: "quantiles: the greatest relative error of one; 0.01."},
+	{name: "half_life", form: span, doc: "decayed_sum, ema: after how long an event weighs half."},
+	{name: "dim", form: whole(1, value.MaxListItems), doc: "vector_sum, vector_mean: how many items a vector has."},
+	{name: "bits", form: whole(1, MaxBits), doc: "vector_sum, vector_mean: how many bits are kept of each item, beside its sign, counted from the event's greatest; all if not given."},
+	{name: "basis", form: basisRef, doc: "low_rank: NAME@VERSION of the basis that vectors are projected on."},
+	{name: "error_budget", form: number(bounds{lower: 0, upper: 1, open: true}), doc: "The greatest relative error that is accepted; parameters that cannot keep it are refused. Not semantic."},
+	{name: "sensitivity", form: number(bounds{endless: true}), doc: "By how much a model's loss grows with one unit of discrepancy. Not semantic."},
+	{name: "discrepancy", form: oneOf(discrepancies...), doc: "How far a served value is from the true one: abs (the default of numbers), squared; jaccard (of lists of items); l2 (the default of lists of numbers), cosine. Not semantic."},
 	{name: "expr", form: expression, later: true, doc: "A feature derived from others."},
 	{name: "request", form: anyText, later: true, doc: "Fields that come with a request."},
-	{name: "error", form: expression, later: true, doc: "top: the error."},
-	{name: "q", form: listOf(expression), later: true, doc: "quantiles: which."},
-	{name: "relative_error", form: expression, later: true, doc: "quantiles: the error."},
-	{name: "half_life", form: span, later: true, doc: "decayed_sum, ema: the half-life."},
-	{name: "dim", form: expression, later: true, doc: "Vectors: the dimension."},
-	{name: "basis", form: anyText, later: true, doc: "low_rank: the basis."},
 }, describing...)}
 
 var serviceShape = &shape{title: "feature service", doc: "An ordered list of features for a model.", keys: append([]key{

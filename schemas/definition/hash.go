@@ -3,6 +3,7 @@ package definition
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"anabranch.dev/anabranch/schemas/stamp"
 )
@@ -30,6 +31,11 @@ type (
 		TTL      stamp.Micros     `json:"ttl_us"`
 		Where    string           `json:"where"`
 		Features []featureMeaning `json:"features"`
+		Bases    []basisMeaning   `json:"bases,omitempty"` // of its features, each once
+	}
+	basisMeaning struct {
+		Name   string `json:"name"`
+		SHA256 string `json:"sha256"`
 	}
 	featureMeaning struct {
 		Name        string       `json:"name"`
@@ -45,13 +51,25 @@ type (
 		Max         int          `json:"max"`
 		RemoveWhere string       `json:"remove_where"`
 		Precision   int          `json:"precision"`
+		// What came later is left out where it says nothing, so that hashes stay.
+		Weight        string       `json:"weight,omitempty"`
+		Exact         bool         `json:"exact,omitempty"`
+		Removes       string       `json:"removes,omitempty"`
+		Error         float64      `json:"error,omitempty"`
+		Q             []float64    `json:"q,omitempty"`
+		RelativeError float64      `json:"relative_error,omitempty"`
+		HalfLife      stamp.Micros `json:"half_life_us,omitempty"`
+		Dim           int          `json:"dim,omitempty"`
+		Bits          int          `json:"bits,omitempty"`
+		Basis         string       `json:"basis,omitempty"`
 	}
 )
 
 // ViewHash is 16 hexadecimal digits that stand for all that decides the values
-// of the view's features: the features in order, the view's ttl and where, and
-// its stream with its keys and schema. Owner, description, tags, policy,
-// max_bytes_per_key and the schema's docs are not in it.
+// of the view's features: the features in order, what their bases hold, the
+// view's ttl and where, and its stream with its keys and schema. Owner,
+// description, tags, policy, max_bytes_per_key, error_budget, sensitivity and
+// discrepancy of features, and the schema's docs are not in it.
 func ViewHash(p *Project, v *View) string {
 	m := viewMeaning{Name: v.Name, TTL: v.TTL, Where: v.Where}
 	if s := p.Stream(v.Stream); s != nil {
@@ -59,8 +77,18 @@ func ViewHash(p *Project, v *View) string {
 	}
 	for i := range v.Features {
 		m.Features = append(m.Features, v.Features[i].meaning())
+		m.uses(p, v.Features[i].Basis)
 	}
 	return hashOf(m)
+}
+
+// uses adds what a basis holds.
+func (m *viewMeaning) uses(p *Project, ref string) {
+	seen := func(other basisMeaning) bool { return other.Name == ref }
+	if basis := p.Basis(ref); basis != nil && !slices.ContainsFunc(m.Bases, seen) {
+		sum := sha256.Sum256(basis.Data)
+		m.Bases = append(m.Bases, basisMeaning{ref, hex.EncodeToString(sum[:])})
+	}
 }
 
 // StreamHash is 16 hexadecimal digits that stand for all that decides which
@@ -107,5 +135,6 @@ func meaningOf(p *Project, s *Stream) streamMeaning {
 }
 
 func (f *Feature) meaning() featureMeaning {
-	return featureMeaning{f.Name, f.Kind, f.Of, f.By, f.Where, f.Window, f.Pane, f.Scale, f.As, f.K, f.Max, f.RemoveWhere, f.Precision}
+	return featureMeaning{f.Name, f.Kind, f.Of, f.By, f.Where, f.Window, f.Pane, f.Scale, f.As, f.K, f.Max, f.RemoveWhere, f.Precision,
+		f.Weight, f.Exact, f.removes(), f.Error, f.Q, f.RelativeError, f.HalfLife, f.Dim, f.Bits, f.Basis}
 }

@@ -68,12 +68,14 @@ func formSchema(f *form, defs map[string]any) map[string]any {
 		return map[string]any{"type": "string", "pattern": spanPattern, "examples": []string{"250ms", "30s", "5m", "1h", "7d"}}
 	case integerForm:
 		return map[string]any{"type": "integer", "minimum": f.least, "maximum": f.most}
+	case numberForm:
+		return numberSchema(f.bounds)
 	case booleanForm:
 		return map[string]any{"type": "boolean"}
 	case exprForm:
 		return map[string]any{"type": []string{"string", "number", "boolean"}}
 	case listForm:
-		return map[string]any{"type": "array", "items": formSchema(f.item, defs)}
+		return listSchema(f, defs)
 	case tableForm:
 		return map[string]any{"type": "object", "additionalProperties": formSchema(f.item, defs)}
 	case shapeForm:
@@ -82,6 +84,30 @@ func formSchema(f *form, defs map[string]any) map[string]any {
 		return map[string]any{"oneOf": []any{formSchema(f.item, defs), reference(f.shape, defs)}}
 	}
 	return textSchema(f)
+}
+
+func numberSchema(b bounds) map[string]any {
+	s := map[string]any{"type": "number"}
+	least, most := "minimum", "maximum"
+	if b.open {
+		least, most = "exclusiveMinimum", "exclusiveMaximum"
+	}
+	s[least] = b.lower
+	if !b.endless {
+		s[most] = b.upper
+	}
+	return s
+}
+
+func listSchema(f *form, defs map[string]any) map[string]any {
+	s := map[string]any{"type": "array", "items": formSchema(f.item, defs)}
+	if f.most > 0 {
+		s["minItems"], s["maxItems"] = f.least, f.most
+	}
+	if f.item.kind == numberForm {
+		s["uniqueItems"] = true
+	}
+	return s
 }
 
 func textSchema(f *form) map[string]any {
@@ -115,5 +141,8 @@ func kindSchemas() []any {
 			"then": then,
 		})
 	}
-	return rules
+	return append(rules, map[string]any{
+		"if":   map[string]any{"properties": map[string]any{"removes": map[string]any{"const": "observed"}}, "required": []string{"removes"}},
+		"then": map[string]any{"required": []string{"remove_where"}},
+	})
 }

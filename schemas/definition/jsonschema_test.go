@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +81,12 @@ func (v validator) scalars(s map[string]any, x any) error {
 		if most, ok := s["maximum"].(float64); ok && n > most {
 			return fmt.Errorf("%v is above %v", n, most)
 		}
+		if least, ok := s["exclusiveMinimum"].(float64); ok && n <= least {
+			return fmt.Errorf("%v is not above %v", n, least)
+		}
+		if most, ok := s["exclusiveMaximum"].(float64); ok && n >= most {
+			return fmt.Errorf("%v is not below %v", n, most)
+		}
 	}
 	if words, ok := s["enum"].([]any); ok && !strings.Contains(fmt.Sprint(words)+" ", fmt.Sprint(x)) {
 		return fmt.Errorf("%v is none of %v", x, words)
@@ -116,8 +124,17 @@ func (v validator) object(s map[string]any, x any) error {
 }
 
 func (v validator) array(s map[string]any, x any) error {
-	items, _ := x.([]any)
-	for _, item := range items {
+	items, isList := x.([]any)
+	if least, ok := s["minItems"].(float64); ok && isList && len(items) < int(least) {
+		return fmt.Errorf("%v has too few items", x)
+	}
+	if most, ok := s["maxItems"].(float64); ok && len(items) > int(most) {
+		return fmt.Errorf("%v has too many items", x)
+	}
+	for i, item := range items {
+		if s["uniqueItems"] == true && slices.ContainsFunc(items[:i], func(y any) bool { return reflect.DeepEqual(item, y) }) {
+			return fmt.Errorf("%v is there twice", item)
+		}
 		if rule, ok := s["items"]; ok {
 			if err := v.check(rule, item); err != nil {
 				return err
@@ -186,7 +203,7 @@ func TestEditorsRefuseWhatIsWrongInOneFile(t *testing.T) {
 		"ttl: 90d":                      "ttl: 0d",
 		"    stream: orders\n":          "",
 		", k: 10":                       "",
-		"kind: count":                   "kind: top",
+		"kind: count":                   "kind: sample",
 		"kind: count, window":           "kind: count, k: 3, window",
 		"name: orders_1h":               "name: orders__1h",
 		`"spending:*"`:                  `"spending"`,
@@ -205,7 +222,7 @@ func TestEditorsRefuseWhatIsWrongInOneFile(t *testing.T) {
 }
 
 func TestEveryKeyHasADescription(t *testing.T) {
-	for _, s := range []*shape{projectShape, regionShape, entityShape, joinKeyShape, streamShape, viewShape, viewPolicyShape, featureShape, serviceShape, servicePolicyShape, selectionShape} {
+	for _, s := range []*shape{projectShape, basisShape, regionShape, entityShape, joinKeyShape, streamShape, viewShape, viewPolicyShape, featureShape, serviceShape, servicePolicyShape, selectionShape} {
 		for _, k := range s.keys {
 			if k.doc == "" || s.doc == "" {
 				t.Errorf("%s.%s has no description", s.title, k.name)

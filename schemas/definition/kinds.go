@@ -2,31 +2,50 @@ package definition
 
 import "slices"
 
-// kindRule says which parameters a kind takes besides name, kind, where,
-// window, pane, description and tags.
+// kindRule says which parameters a kind takes besides those of every feature,
+// what it is fed and what it answers.
 type kindRule struct {
 	name string
 	may  []string
 	must []string
+	// numbers, vectors: `of` is a number, or a list of them.
+	numbers, vectors bool
+	result           result
 }
 
+// result is what the values of a kind are, as far as discrepancies see them.
+type result uint8
+
+const (
+	asInput      result = iota // the type of `of`
+	oneNumber                  // a number
+	itemList                   // a list of items
+	numberVector               // a list of numbers
+)
+
 var kindRules = []kindRule{
-	{name: "count", may: []string{"of", "by"}},
-	{name: "sum", may: []string{"of", "scale", "as"}, must: []string{"of"}},
-	{name: "mean", may: []string{"of", "scale", "weight"}, must: []string{"of"}},
+	{name: "count", may: []string{"of", "by"}, result: oneNumber},
+	{name: "sum", may: []string{"of", "scale", "as"}, must: []string{"of"}, numbers: true, result: oneNumber},
+	{name: "mean", may: []string{"of", "scale", "as", "weight"}, must: []string{"of"}, numbers: true, result: oneNumber},
 	{name: "min", may: []string{"of", "exact"}, must: []string{"of"}},
 	{name: "max", may: []string{"of", "exact"}, must: []string{"of"}},
 	{name: "last", may: []string{"of"}, must: []string{"of"}},
 	{name: "first", may: []string{"of"}, must: []string{"of"}},
-	{name: "recent", may: []string{"of", "k"}, must: []string{"of", "k"}},
-	{name: "set", may: []string{"of", "max", "remove_where", "removes"}, must: []string{"of"}},
-	{name: "approx_distinct", may: []string{"of", "precision"}, must: []string{"of"}},
+	{name: "recent", may: []string{"of", "k"}, must: []string{"of", "k"}, result: itemList},
+	{name: "set", may: []string{"of", "max", "remove_where", "removes"}, must: []string{"of"}, result: itemList},
+	{name: "top", may: []string{"of", "k", "by", "error"}, must: []string{"of", "k"}, result: itemList},
+	{name: "approx_distinct", may: []string{"of", "precision"}, must: []string{"of"}, result: oneNumber},
+	{name: "quantiles", may: []string{"of", "q", "relative_error"}, must: []string{"of"}, numbers: true, result: numberVector},
+	{name: "decayed_sum", may: []string{"of", "half_life", "scale"}, must: []string{"of", "half_life"}, numbers: true, result: oneNumber},
+	{name: "ema", may: []string{"of", "half_life", "scale"}, must: []string{"of", "half_life"}, numbers: true, result: oneNumber},
+	{name: "vector_sum", may: []string{"of", "dim", "scale", "bits"}, must: []string{"of", "dim"}, vectors: true, result: numberVector},
+	{name: "vector_mean", may: []string{"of", "dim", "scale", "bits"}, must: []string{"of", "dim"}, vectors: true, result: numberVector},
+	{name: "low_rank", may: []string{"of", "basis", "scale"}, must: []string{"of", "basis"}, vectors: true, result: numberVector},
 }
 
-// laterKinds are known by name and not built yet.
-var laterKinds = []string{"top", "quantiles", "decayed_sum", "ema", "vector_sum", "vector_mean", "low_rank"}
-
-var commonFeatureKeys = []string{"name", "kind", "where", "window", "pane", "description", "tags"}
+var commonFeatureKeys = []string{
+	"name", "kind", "where", "window", "pane", "error_budget", "sensitivity", "discrepancy", "description", "tags",
+}
 
 // Kinds lists the kinds of features, in the order of the manual.
 func Kinds() []string {
@@ -37,7 +56,7 @@ func Kinds() []string {
 	return names
 }
 
-func kindForm() *form { return oneOf(Kinds()...).but(laterKinds...) }
+func kindForm() *form { return oneOf(Kinds()...) }
 
 func ruleOf(kind string) *kindRule {
 	for i := range kindRules {

@@ -69,6 +69,27 @@ func (n *node) integer(name string, absent int) int {
 	return absent
 }
 
+// number is a key's number, or absent.
+func (n *node) number(name string, absent float64) float64 {
+	if x, ok := parseNumber(n.string(name)); ok {
+		return x
+	}
+	return absent
+}
+
+// numbers are a key's list of numbers, or absent.
+func (n *node) numbers(name string, absent []float64) []float64 {
+	if n.get(name) == nil {
+		return absent
+	}
+	var list []float64
+	for _, item := range n.items(name) {
+		x, _ := parseNumber(item.text)
+		list = append(list, x)
+	}
+	return list
+}
+
 // items are the values of a key's list that are not reported already.
 func (n *node) items(name string) []*node {
 	v := n.get(name)

@@ -8,28 +8,30 @@ import (
 )
 
 // File is one file by name: a definition file if the name ends in .yaml or
-// .yml, otherwise a schema that definition files may name. Names are paths with
-// forward slashes; a schema is looked up relative to the directory of the file
-// that names it.
+// .yml, otherwise a schema or (.basis) a basis that definition files may name.
+// Names are paths with forward slashes; a file is looked up relative to the
+// directory of the one that names it.
 type File struct {
 	Name string
 	Data []byte
 }
+
+const basisExt = ".basis"
 
 // isDefinition reports whether a file holds definitions.
 func (f File) isDefinition() bool {
 	return strings.HasSuffix(f.Name, ".yaml") || strings.HasSuffix(f.Name, ".yml")
 }
 
-// Parse reads, merges and checks definition files and the schemas they name,
-// in the order of their names, and fills in all defaults. The error is always
+// Parse reads, merges and checks definition files and the files they name, in
+// the order of their names, and fills in all defaults. The error is always
 // of type [Problems].
 func Parse(files []File) (*Project, error) {
-	b := &builder{schemas: map[string][]byte{}}
+	b := &builder{files: map[string][]byte{}}
 	var roots []*node
 	for _, f := range byName(files) {
 		if !f.isDefinition() {
-			b.schemas[path.Clean(f.Name)] = f.Data
+			b.files[path.Clean(f.Name)] = f.Data
 			continue
 		}
 		docs, problem := readYAML(f)
@@ -85,7 +87,7 @@ func isInline(schema string) bool { return strings.HasPrefix(strings.TrimSpace(s
 // builder turns checked nodes into a project.
 type builder struct {
 	checker
-	schemas map[string][]byte
+	files   map[string][]byte // schemas and bases
 	project Project
 	named   map[string]*node // "entity airport" → where it was first
 }
@@ -108,6 +110,7 @@ func (b *builder) build(roots []*node) (*Project, error) {
 	}
 	b.each(good, "entities", "entity", b.entity)
 	b.each(good, "streams", "stream", b.stream)
+	b.bases(good)
 	b.each(good, "feature_views", "feature view", b.view)
 	b.each(good, "feature_services", "feature service", b.service)
 	b.topics()
@@ -115,6 +118,18 @@ func (b *builder) build(roots []*node) (*Project, error) {
 		return nil, b.problems.sorted()
 	}
 	return &b.project, nil
+}
+
+// filesLike lists the files that may be named for one use, sorted.
+func (b *builder) filesLike(fit func(name string) bool) []string {
+	var list []string
+	for name := range b.files {
+		if fit(name) {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // each calls make for every entry of a top-level list with a name of its own.

@@ -81,6 +81,10 @@ func without(p *Project) *Project {
 	c := *p
 	c.Entities, c.Streams = append([]Entity(nil), p.Entities...), append([]Stream(nil), p.Streams...)
 	c.Views, c.Services = append([]View(nil), p.Views...), append([]Service(nil), p.Services...)
+	c.Bases = append([]Basis(nil), p.Bases...)
+	for i := range c.Bases {
+		c.Bases[i].Pos = Pos{}
+	}
 	for i := range c.Entities {
 		c.Entities[i].Pos = Pos{}
 	}

@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"math"
 	"reflect"
 	"testing"
 
@@ -46,29 +47,65 @@ func drawPolicy(t *rapid.T, regions []string) Policy {
 func drawFeature(t *rapid.T, name string) Feature {
 	f := Feature{Name: name, Kind: draw(t, "kind", Kinds()...), Of: draw(t, "of", "customer", "customer * 2", "size(item)"), Scale: -1,
 		Where: draw(t, "where", "", "status != 'cancelled'", "total > 1.5 && item in [\"<a>\"]"), Description: drawText(t), Tags: drawTags(t)}
-	switch f.Kind {
-	case "count":
-		f.Of, f.By = "", draw(t, "by", "1", "-1", "customer")
-	case "sum", "mean":
-		f.Scale = rapid.Int32Range(-1, value.MaxScale).Draw(t, "scale")
-		if f.Kind == "sum" {
-			f.As = draw(t, "as", "", "int64", "float64", "decimal")
-		}
-	case "recent":
-		f.K = rapid.IntRange(1, MaxK).Draw(t, "k")
-	case "set":
-		f.Max, f.RemoveWhere = rapid.IntRange(1, value.MaxListItems).Draw(t, "max"), draw(t, "remove", "", "status == 'cancelled'")
-	case "approx_distinct":
-		f.Precision = rapid.IntRange(MinPrecision, MaxPrecision).Draw(t, "precision")
-	}
+	drawParameters(t, &f)
 	if rapid.Bool().Draw(t, "windowed") {
 		f.Window = drawSpan(t)
 		f.Pane = draw(t, "pane", DefaultPane(f.Window), f.Window)
 		if f.Window/f.Pane > maxWindowPanes {
 			f.Pane = f.Window
 		}
+		f.Exact = (f.Kind == "min" || f.Kind == "max") && rapid.Bool().Draw(t, "exact")
 	}
+	drawErrors(t, &f)
 	return f
+}
+
+func drawParameters(t *rapid.T, f *Feature) {
+	part := rapid.Float64Range(MinRelativeError, MaxRelativeError)
+	switch f.Kind {
+	case "count":
+		f.Of, f.By = "", draw(t, "by", "1", "-1", "customer")
+	case "sum", "mean":
+		f.Scale, f.As = rapid.Int32Range(-1, value.MaxScale).Draw(t, "scale"), draw(t, "as", "", "int64", "float64", "decimal")
+		if f.Kind == "mean" {
+			f.Weight = draw(t, "weight", "", "2", "total")
+		}
+	case "recent":
+		f.K = rapid.IntRange(1, MaxK).Draw(t, "k")
+	case "set":
+		f.Max, f.RemoveWhere = rapid.IntRange(1, value.MaxListItems).Draw(t, "max"), draw(t, "remove", "", "status == 'cancelled'")
+		f.Observed = f.RemoveWhere != "" && rapid.Bool().Draw(t, "observed")
+	case "top":
+		f.K, f.By, f.Error = rapid.IntRange(1, MaxK).Draw(t, "k"), draw(t, "by", "1", "customer"), part.Draw(t, "error")
+	case "approx_distinct":
+		f.Precision = rapid.IntRange(MinPrecision, MaxPrecision).Draw(t, "precision")
+	case "quantiles":
+		f.Q = rapid.SliceOfNDistinct(rapid.Float64Range(0, 1), 1, 4, func(x float64) float64 { return x + 0 }).Draw(t, "q")
+		for i := range f.Q {
+			f.Q[i] = math.Abs(f.Q[i])
+		}
+		f.RelativeError = part.Draw(t, "relative error")
+	case "decayed_sum", "ema":
+		f.HalfLife, f.Scale = drawSpan(t), rapid.Int32Range(-1, value.MaxScale).Draw(t, "scale")
+	case "vector_sum", "vector_mean", "low_rank":
+		f.Of, f.Scale = "[total]", rapid.Int32Range(-1, value.MaxScale).Draw(t, "scale")
+		if f.Basis = "items@2"; f.Kind != "low_rank" {
+			f.Basis, f.Dim, f.Bits = "", rapid.IntRange(1, value.MaxListItems).Draw(t, "dim"), rapid.IntRange(0, MaxBits).Draw(t, "bits")
+		}
+	}
+}
+
+func drawErrors(t *rapid.T, f *Feature) {
+	if rapid.Bool().Draw(t, "budget") {
+		f.ErrorBudget = rapid.Float64Range(1e-9, 0.999).Draw(t, "error budget")
+	}
+	fit := ruleOf(f.Kind).distances(nil)
+	if fit == nil {
+		fit = []string{"abs", "squared"} // every `of` that is drawn is a number
+	}
+	if rapid.Bool().Draw(t, "sensitive") {
+		f.Sensitivity, f.Discrepancy = math.Abs(rapid.Float64().Draw(t, "sensitivity")), draw(t, "discrepancy", fit...)
+	}
 }
 
 func drawProject(t *rapid.T) *Project {
@@ -100,6 +137,9 @@ func drawProject(t *rapid.T) *Project {
 			v.Features = append(v.Features, drawFeature(t, f))
 		}
 		p.Views = append(p.Views, v)
+	}
+	for version, data := range []string{"\x00\xff basis", "text\n"} {
+		p.Bases = append(p.Bases, Basis{Name: "items", Version: version + 1, Data: []byte(data)})
 	}
 	if len(p.Views) > 0 {
 		p.Services = append(p.Services, drawService(t, p))

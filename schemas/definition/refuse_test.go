@@ -12,7 +12,7 @@ func TestBadDefinitionsAreRefused(t *testing.T) {
 		name, old, new string
 		want           []string // parts of the message
 	}{
-		{"unknown key", "window: 1h", "windwo: 1h", []string{`shop.yaml:24: unknown key "windwo" in feature "orders_1h"`, "allowed: as, by,", `did you mean "window"?`}},
+		{"unknown key", "window: 1h", "windwo: 1h", []string{`shop.yaml:24: unknown key "windwo" in feature "orders_1h"`, "allowed: as, basis, bits, by,", `did you mean "window"?`}},
 		{"unknown top key", "feature_views:", "feature_view:", []string{`shop.yaml:17: unknown key "feature_view"`, `did you mean "feature_views"?`}},
 		{"merge key", "    ttl: 90d", "    <<: {ttl: 90d}", []string{`unknown key "<<"`}},
 		{"wrong type", "partitions: 8", "partitions: many", []string{`shop.yaml:16: partitions of stream "orders" is text "many"`, "allowed: a whole number from 1 to 4096"}},
@@ -60,7 +60,7 @@ func TestBadDefinitionsAreRefused(t *testing.T) {
 		{"text in a mean", "of: total", "of: item", []string{`mean of feature "mean_total_24h" is over field "item" of type string; allowed: a number`}},
 		{"k missing", ", k: 10", "", []string{`feature "recent_items" of kind recent has no k`}},
 		{"of missing", "kind: recent, of: item", "kind: recent", []string{"has no of"}},
-		{"parameter of another kind", "kind: count, window", "kind: count, k: 3, window", []string{`feature "orders_1h" of kind count takes no k; allowed: name, kind, of, by, where, window, pane, description, tags`}},
+		{"parameter of another kind", "kind: count, window", "kind: count, k: 3, window", []string{`feature "orders_1h" of kind count takes no k; allowed: name, kind, of, by, where, window, pane, error_budget, sensitivity, discrepancy, description, tags`}},
 		{"unknown kind", "kind: count", "kind: cuont", []string{`kind of feature "orders_1h" is "cuont"`, `did you mean "count"?`}},
 		{"pane without window", "kind: count, window: 1h", "kind: count, pane: 5m", []string{"a pane and no window"}},
 		{"pane beyond window", "window: 1h", "window: 1h, pane: 2h", []string{"longer than its window of 1h"}},
@@ -127,14 +127,9 @@ func TestReservedThingsSayNotBuiltYet(t *testing.T) {
 		"request":           {"project: shop", "request: {a: b}\nproject: shop"},
 		"request in a view": {"    ttl: 90d", "    request: [a]\n    ttl: 90d"},
 		"expr":              feature("{name: x, expr: a + b}"),
-		"exact":             feature("{name: x, kind: max, of: item, exact: true}"),
-		"removes":           feature("{name: x, kind: set, of: item, removes: observed}"),
-		"weight":            feature("{name: x, kind: mean, of: customer, weight: total}"),
+		"request of one":    feature("{name: x, kind: count, request: amount}"),
 		"strong":            {"mode: bounded", "mode: strong"},
 		"max_skew":          {"mode: bounded", "mode: bounded, max_skew: 5ms"},
-	}
-	for _, kind := range laterKinds {
-		later[kind] = feature("{name: x, kind: " + kind + ", of: item}")
 	}
 	for name, change := range later {
 		t.Run(name, func(t *testing.T) { refuse(t, change[0], change[1], []string{"defs/shop.yaml:", "not built yet"}) })
@@ -142,9 +137,6 @@ func TestReservedThingsSayNotBuiltYet(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"rekey: false":   stream("rekey: false"),
 		"format: avro":   stream("format: avro"),
-		"exact: false":   feature("{name: x, kind: max, of: item, exact: false}"),
-		"weight: 1":      feature("{name: x, kind: mean, of: customer, weight: 1}"),
-		"latest":         feature("{name: x, kind: set, of: item, removes: latest, remove_where: status == 'cancelled'}"),
 		"as: decimal":    feature("{name: x, kind: sum, of: customer, as: decimal}"),
 		"literal by":     feature("{name: x, kind: count, by: -1}"),
 		"service pinned": {`"spending:*", "spending:orders_1h"`, `"spending@v2:orders_1h", "spending@v2:*"`},

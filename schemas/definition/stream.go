@@ -2,6 +2,7 @@ package definition
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -116,13 +117,9 @@ func (b *builder) schema(n *node, s *Stream) bool {
 	data, where := []byte(text), Problem{File: at.file, Line: at.line}
 	if !isInline(text) {
 		name := schemaPath(at.file, text)
-		found, ok := b.schemas[name]
+		found, ok := b.files[name]
 		if !ok {
-			var known []string
-			for other := range b.schemas {
-				known = append(known, other)
-			}
-			slices.Sort(known)
+			known := b.filesLike(func(name string) bool { return path.Ext(name) != basisExt })
 			b.report(at, fmt.Sprintf("there is no schema file %s", quote(name)), strings.Join(known, ", "), Nearest(name, known))
 			return false
 		}

@@ -151,7 +151,7 @@ type Feature struct {
 	// discrepancy between the value served and the true one; 0: not declared.
 	Sensitivity float64
 	// Discrepancy is how far apart two values are: abs, squared, jaccard, cosine,
-	// l2; empty without a sensitivity.
+	// l2; empty: not declared. With a sensitivity it is always there.
 	Discrepancy string
 	Description string
 	Tags        map[string]string

@@ -36,7 +36,7 @@ const (
 
 // Change is one difference between two projects.
 type Change struct {
-	Kind   string // project, region, entity, stream, view, feature or service
+	Kind   string // project, region, entity, stream, basis, view, feature or service
 	Name   string // a feature: view:feature
 	Action Action
 	// Detail says what of it changed, like "window: 1h → 2h"; empty for the
@@ -76,7 +76,7 @@ const (
 )
 
 // Diff lists the differences between two projects: the project itself, regions,
-// entities, streams, views with their features, services; of each first what
+// entities, streams, bases, views with their features, services; of each first what
 // the new project has, in its order, then what is gone, in the order of the
 // old. A nil old project is one with nothing in it.
 func Diff(old, new *definition.Project) []Change {
@@ -87,6 +87,7 @@ func Diff(old, new *definition.Project) []Change {
 	d.project()
 	each(d, "entity", old.Entities, new.Entities, entityName, d.entity)
 	each(d, "stream", old.Streams, new.Streams, streamName, d.stream)
+	each(d, "basis", old.Bases, new.Bases, (*definition.Basis).Ref, d.basis)
 	each(d, "view", old.Views, new.Views, viewName, d.view)
 	each(d, "service", old.Services, new.Services, serviceName, d.service)
 	return d.changes

@@ -1,6 +1,7 @@
 package evolve
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ const schema = `{"type":"record","name":"Order","fields":[
 
 const shop = `project: shop
 regions: [{name: eu}, {name: us}]
+bases: [{name: items, version: 1, data: b25l}, {name: items, version: 2, data: dHdv}]
 entities:
   - {name: user, join_keys: [{name: user_id, type: int64}]}
   - {name: lonely, join_keys: [{name: id, type: string}]}
@@ -130,6 +132,76 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestParametersAreCompared changes one parameter of a kind and wants that one
+// change.
+func TestParametersAreCompared(t *testing.T) {
+	semantic, noted := ": the view gets a new version, folded from the log's start before it serves", ": metadata only"
+	cases := []struct{ old, new, want string }{
+		{"kind: mean, of: other", "kind: mean, of: other, weight: customer", "semantic (weight: none → customer)" + semantic},
+		{"kind: mean, of: other, as: decimal", "kind: mean, of: other", "semantic (as: decimal → none)" + semantic},
+		{"kind: max, of: other, window: 1h", "kind: max, of: other, window: 1h, exact: true", "semantic (exact: false → true)" + semantic},
+		{"kind: set, of: item, remove_where: 'other > 1'", "kind: set, of: item, remove_where: 'other > 1', removes: observed", "semantic (removes: latest → observed)" + semantic},
+		{"kind: top, of: item, k: 3", "kind: top, of: item, k: 4", "semantic (k: 3 → 4)" + semantic},
+		{"kind: top, of: item, k: 3", "kind: top, of: item, k: 3, by: other", "semantic (by: 1 → other)" + semantic},
+		{"kind: top, of: item, k: 3", "kind: top, of: item, k: 3, error: 0.001", "semantic (error: 0.01 → 0.001)" + semantic},
+		{"kind: quantiles, of: other", "kind: quantiles, of: other, q: [0.5]", "semantic (q: 0.5, 0.99 → 0.5)" + semantic},
+		{"kind: quantiles, of: other, q: [1]", "kind: quantiles, of: other, q: [0]", "semantic (q: 1 → 0)" + semantic},
+		{"kind: quantiles, of: other", "kind: quantiles, of: other, relative_error: 2e-2", "semantic (relative_error: 0.01 → 0.02)" + semantic},
+		{"kind: ema, of: other, half_life: 1h", "kind: ema, of: other, half_life: 2h", "semantic (half_life: 1h → 2h)" + semantic},
+		{"kind: vector_sum, of: '[other]', dim: 1", "kind: vector_sum, of: '[other]', dim: 2", "semantic (dim: 1 → 2)" + semantic},
+		{"kind: vector_sum, of: '[other]', dim: 1", "kind: vector_sum, of: '[other]', dim: 1, bits: 8", "semantic (bits: none → 8)" + semantic},
+		{"kind: low_rank, of: '[other]', basis: items@1", "kind: low_rank, of: '[other]', basis: items@2", "semantic (basis: items@1 → items@2)" + semantic},
+		{"kind: count", "kind: count, error_budget: 0.5", "metadata (error_budget: none → 0.5)" + noted},
+		{"kind: count, discrepancy: abs", "kind: count, sensitivity: 1e-3", "metadata (sensitivity: none → 0.001)" + noted},
+		{"kind: count, discrepancy: abs", "kind: count, discrepancy: squared", "metadata (discrepancy: abs → squared)" + noted},
+		{"kind: mean, of: other", "kind: mean, of: other, weight: 1", ""},
+		{"kind: quantiles, of: other", "kind: quantiles, of: other, q: [.5, 99e-2], relative_error: 0.010", ""},
+	}
+	with := func(feature string) *definition.Project {
+		return parse(t, strings.Replace(shop, "kind: recent, of: item, k: 10", feature, 1), schema)
+	}
+	for _, c := range cases {
+		old, next := with(c.old), with(c.new)
+		var want []string
+		if severity, rest, ok := strings.Cut(c.want, " "); ok {
+			want = append(want, severity+" feature spending:items changed "+rest)
+		}
+		expect(t, Diff(old, next), want)
+		same := definition.ViewHash(old, &old.Views[0]) == definition.ViewHash(next, &next.Views[0])
+		if same != (OfView(old, next, "spending") <= Metadata) {
+			t.Errorf("%s → %s: view hash stays: %v", c.old, c.new, same)
+		}
+	}
+}
+
+func TestBasesKeepWhatTheyHold(t *testing.T) {
+	used := strings.Replace(shop, "kind: recent, of: item, k: 10", "kind: low_rank, of: '[other]', basis: items@1", 1)
+	other := strings.NewReplacer("b25l", "b3RoZXI=")
+	for _, c := range []struct {
+		name, old, new string
+		want           []string
+		view           Severity
+	}{
+		{"changed", used, other.Replace(used), []string{"refused basis items@1 changed (content): refused: views use it as it was; give this one a new version: {name: items, version: 3}"}, Semantic},
+		{"changed and used by none", shop, other.Replace(shop), []string{"metadata basis items@1 changed (content): no view uses it yet: metadata only"}, Unchanged},
+		{"another changed", used, strings.Replace(used, "dHdv", "b3RoZXI=", 1), []string{"metadata basis items@2 changed (content): no view uses it yet: metadata only"}, Unchanged},
+		{"added", used, strings.Replace(used, "bases: [", "bases: [{name: more, version: 1, data: aGk=}, ", 1), []string{"metadata basis more@1 added: metadata only"}, Unchanged},
+		{"removed", used, strings.Replace(used, ", {name: items, version: 2, data: dHdv}", "", 1), []string{"metadata basis items@2 removed: metadata only"}, Unchanged},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			old, next := parse(t, c.old, schema), parse(t, c.new, schema)
+			expect(t, Diff(old, next), c.want)
+			if got := OfView(old, next, "spending"); got != c.view {
+				t.Errorf("OfView: %v, want %v", got, c.view)
+			}
+			same := definition.ViewHash(old, &old.Views[0]) == definition.ViewHash(next, &next.Views[0])
+			if same != (c.view <= Metadata) {
+				t.Errorf("view hash stays: %v", same)
+			}
+		})
+	}
+}
+
 func expect(t *testing.T, changes []Change, want []string) {
 	t.Helper()
 	var got []string
@@ -148,7 +220,7 @@ func TestFirstApplyAddsEverything(t *testing.T) {
 			t.Errorf("%v", c)
 		}
 	}
-	if len(changes) != 2+2+2+1+1 || Worst(changes) != Additive {
+	if len(changes) != 2+2+2+2+1+1 || Worst(changes) != Additive {
 		t.Errorf("%d changes, worst %v", len(changes), Worst(changes))
 	}
 }
@@ -216,6 +288,10 @@ func mutate(t *rapid.T, p *definition.Project) {
 		func() { slices.Reverse(v.Features) },
 		func() { f.Of = text }, func() { f.By = text }, func() { f.Where = text }, func() { f.Window = span }, func() { f.Pane = span }, func() { f.Scale = int32(number) - 2 },
 		func() { f.As = text }, func() { f.K = number }, func() { f.Max = number }, func() { f.RemoveWhere = text }, func() { f.Precision = number },
+		func() { f.Weight = text }, func() { f.Exact = number > 1 }, func() { f.Observed = number > 1 }, func() { f.Error = float64(number) / 8 },
+		func() { f.Q = []float64{float64(number) / 8} }, func() { f.RelativeError = float64(number) / 8 }, func() { f.HalfLife = span }, func() { f.Dim = number },
+		func() { f.Bits = number }, func() { f.Basis = fmt.Sprintf("items@%d", number) }, func() { p.Bases[0].Data = []byte(text) }, func() { p.Bases = p.Bases[:1] },
+		func() { f.ErrorBudget = float64(number) / 8 }, func() { f.Sensitivity = float64(number) / 8 }, func() { f.Discrepancy = text },
 		func() { f.Description = text }, func() { f.Kind = rapid.SampledFrom([]string{"count", "sum"}).Draw(t, "kind") },
 		func() { p.Entities[0].JoinKeys[0].Type = []value.Kind{value.String, value.Int64}[number%2] },
 		func() { p.Entities[0].Description = text },
@@ -258,6 +334,7 @@ func TestHashAndDiffAgree(t *testing.T) {
 func clone(p *definition.Project) *definition.Project {
 	c := *p
 	c.Entities, c.Streams, c.Views, c.Services = slices.Clone(p.Entities), slices.Clone(p.Streams), slices.Clone(p.Views), slices.Clone(p.Services)
+	c.Bases = slices.Clone(p.Bases)
 	for i := range c.Entities {
 		c.Entities[i].JoinKeys = slices.Clone(c.Entities[i].JoinKeys)
 	}
@@ -292,6 +369,7 @@ func TestEveryPropertyIsCompared(t *testing.T) {
 	check("Policy", func(p *definition.Project) any { return &p.Views[0].Policy })
 	check("Service", func(p *definition.Project) any { return &p.Services[0] })
 	check("Selection", func(p *definition.Project) any { return &p.Services[0].Features[0] })
+	check("Basis", func(p *definition.Project) any { return &p.Bases[0] })
 	check("Entity", func(p *definition.Project) any { return &p.Entities[0] })
 }
 
@@ -302,6 +380,10 @@ func disturb(v reflect.Value) {
 		v.SetString(v.String() + "x")
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		v.SetInt(v.Int() + 7)
+	case reflect.Float64:
+		v.SetFloat(v.Float() + 0.125)
+	case reflect.Bool:
+		v.SetBool(!v.Bool())
 	case reflect.Map:
 		v.Set(reflect.ValueOf(map[string]string{"x": "y"}))
 	case reflect.Pointer:
@@ -312,6 +394,10 @@ func disturb(v reflect.Value) {
 			v.Set(reflect.ValueOf([]int{0}))
 		case reflect.TypeFor[[]string]():
 			v.Set(reflect.ValueOf([]string{"x"}))
+		case reflect.TypeFor[[]byte]():
+			v.SetBytes([]byte("other"))
+		case reflect.TypeFor[[]float64]():
+			v.Set(reflect.ValueOf([]float64{0.5, 0.9}))
 		default:
 			v.Set(v.Slice(0, v.Len()-1))
 		}

@@ -12,8 +12,8 @@ import (
 )
 
 // OfView is what the change from old to new does to the view of that name in
-// new: Additive for a view that old has not. A change of the view's stream is a
-// change of the view. Refused is not among the answers: it is the whole change
+// new: Additive for a view that old has not. A change of the view's stream, or of
+// what a basis of its holds, is a change of the view. Refused is not among the answers: it is the whole change
 // that is refused.
 func OfView(old, new *definition.Project, name string) Severity {
 	if old == nil || old.View(name) == nil {
@@ -24,6 +24,11 @@ func OfView(old, new *definition.Project, name string) Severity {
 	d.view(before, after)
 	if before.Stream == after.Stream {
 		d.stream(old.Stream(before.Stream), new.Stream(after.Stream))
+	}
+	for i := range new.Bases {
+		if b := &new.Bases[i]; uses(before, b) && uses(after, b) {
+			d.basis(old.Basis(b.Ref()), b)
+		}
 	}
 	return min(Worst(d.changes), Semantic)
 }
@@ -84,8 +89,28 @@ var featureAttributes = []attribute[definition.Feature]{
 	{"max", func(f *definition.Feature) string { return countText(f.Max) }, Semantic, newMeaning},
 	{"remove_where", func(f *definition.Feature) string { return f.RemoveWhere }, Semantic, newMeaning},
 	{"precision", func(f *definition.Feature) string { return countText(f.Precision) }, Semantic, newMeaning},
+	{"weight", func(f *definition.Feature) string { return f.Weight }, Semantic, newMeaning},
+	{"exact", func(f *definition.Feature) string { return strconv.FormatBool(f.Exact) }, Semantic, newMeaning},
+	{"removes", removes, Semantic, newMeaning},
+	{"error", func(f *definition.Feature) string { return numberText(f.Error) }, Semantic, newMeaning},
+	{"q", quantiles, Semantic, newMeaning},
+	{"relative_error", func(f *definition.Feature) string { return numberText(f.RelativeError) }, Semantic, newMeaning},
+	{"half_life", func(f *definition.Feature) string { return spanText(f.HalfLife) }, Semantic, newMeaning},
+	{"dim", func(f *definition.Feature) string { return countText(f.Dim) }, Semantic, newMeaning},
+	{"bits", func(f *definition.Feature) string { return countText(f.Bits) }, Semantic, newMeaning},
+	{"basis", func(f *definition.Feature) string { return f.Basis }, Semantic, newMeaning},
+	{"error_budget", func(f *definition.Feature) string { return numberText(f.ErrorBudget) }, Metadata, noted},
+	{"sensitivity", func(f *definition.Feature) string { return numberText(f.Sensitivity) }, Metadata, noted},
+	{"discrepancy", func(f *definition.Feature) string { return f.Discrepancy }, Metadata, noted},
 	{"description", func(f *definition.Feature) string { return f.Description }, Metadata, noted},
 	{"tags", func(f *definition.Feature) string { return tags(f.Tags) }, Metadata, noted},
+}
+
+func removes(f *definition.Feature) string {
+	if f.Observed {
+		return "observed"
+	}
+	return "latest"
 }
 
 // reordered reports features that both have in another order: the row changes,
@@ -159,6 +184,22 @@ func spanText(m stamp.Micros) string {
 		return ""
 	}
 	return stamp.FormatSpan(m)
+}
+
+// numberText prints a number as it is written; empty for 0.
+func numberText(x float64) string {
+	if x == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
+
+func quantiles(f *definition.Feature) string {
+	parts := make([]string, len(f.Q))
+	for i, q := range f.Q {
+		parts[i] = strconv.FormatFloat(q, 'g', -1, 64)
+	}
+	return strings.Join(parts, ", ")
 }
 
 func countText(n int) string {
