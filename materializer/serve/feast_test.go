@@ -139,6 +139,14 @@ func (p *pushed) push(_ context.Context, stream string, rows []intake.Row) ([]po
 	return out, nil
 }
 
+func TestFeastSeesTheItemsOfATop(t *testing.T) {
+	entry := value.Type{Kind: value.Struct, Fields: []value.Field{{Name: "item", Type: value.Of(value.Date)}, {Name: "count", Type: value.Of(value.Int64)}}}
+	heaviest := value.Items(value.Value{Kind: value.Struct, L: []value.Value{value.DateOf(2), value.Int(9)}}, value.Value{Kind: value.Struct, L: []value.Value{value.DateOf(1), value.Int(8)}})
+	if got := string(appendFeastValue(nil, heaviest, value.ListOf(entry))); got != "[172800,86400]" {
+		t.Error(got)
+	}
+}
+
 func TestPush(t *testing.T) {
 	var p pushed
 	w := newWorld(t, func(c *Config) { c.Push = p.push })

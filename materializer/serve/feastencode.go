@@ -117,13 +117,16 @@ func appendFeastTime(b []byte, t stamp.Micros) []byte {
 }
 
 // appendFeastValue is value.AppendJSON, but times and dates are whole seconds
-// since 1970, as Feast's UNIX_TIMESTAMP.
+// since 1970, as Feast's UNIX_TIMESTAMP, and of the entries of a top only the
+// items are there: Feast has no lists of records.
 func appendFeastValue(b []byte, v value.Value, t value.Type) []byte {
 	switch v.Kind {
 	case value.Timestamp:
 		return value.AppendJSON(b, value.Int(int64(stamp.Floor(stamp.Micros(v.N), stamp.Second)/stamp.Second)), value.Of(value.Int64))
 	case value.Date:
 		return value.AppendJSON(b, value.Int(v.N*int64(stamp.Day/stamp.Second)), value.Of(value.Int64))
+	case value.Struct:
+		return appendFeastValue(b, v.L[0], t.Fields[0].Type)
 	case value.List:
 		var elem value.Type
 		if t.Elem != nil {
