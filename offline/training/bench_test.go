@@ -32,7 +32,7 @@ func BenchmarkRun(b *testing.B) {
 	for i := range events {
 		key := fmt.Sprintf("k%d", i%keys)
 		at := stamp.Micros(i) * 40 * stamp.Second
-		e := asof.Event{Source: position.Source{Origin: "west", Incarnation: 1}, Offset: int64(i), Stamp: stamp.Next(0, at.Millis()), Time: at, Created: at + stamp.Minute, Fields: make([]value.Value, 13)}
+		e := asof.Event{Source: position.Source{Origin: "west", Incarnation: 1}, Offset: int64(i), Stamp: stamp.Next(0, at.Millis()), Time: at, Created: at + stamp.Minute, Fields: make([]value.Value, asoftest.FieldCount)}
 		e.Fields[4], e.Fields[7] = value.Int(int64(i%100)), value.Text(fmt.Sprintf("s%d", i*7919%300))
 		h.events[key] = append(h.events[key], e)
 	}

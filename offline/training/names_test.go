@@ -22,7 +22,7 @@ const hour = stamp.Hour
 
 // event is one event of the small world at an hour, known an hour later.
 func event(key string, offset int64, at stamp.Micros, n int64) asoftest.Keyed {
-	fields := make([]value.Value, 13)
+	fields := make([]value.Value, asoftest.FieldCount)
 	fields[0], fields[1], fields[4] = value.Text(key), value.Time(at), value.Int(n)
 	return asoftest.Keyed{Key: key, Event: asof.Event{
 		Source: position.Source{Origin: "west", Incarnation: 1}, Offset: offset, Stamp: stamp.Next(0, (at + hour).Millis()), Time: at, Created: at + hour, Fields: fields,

@@ -29,7 +29,7 @@ func seeds(f *testing.F) (*fold.Program, [][]byte) {
 	var pieces [][]byte
 	var lo position.Mark
 	for i := range 30 {
-		e := asof.Event{Source: west, Offset: int64(i), Stamp: stamp.Next(0, int64(1e12+i*700)), Time: asoftest.Start + stamp.Micros(i)*7*stamp.Minute, Fields: make([]value.Value, 13)}
+		e := asof.Event{Source: west, Offset: int64(i), Stamp: stamp.Next(0, int64(1e12+i*700)), Time: asoftest.Start + stamp.Micros(i)*7*stamp.Minute, Fields: make([]value.Value, asoftest.FieldCount)}
 		e.Fields[4], e.Fields[7] = value.Int(int64(i%5)), value.Text(string(rune('a'+i%4)))
 		r.fold(string(rune('k'+i%3)), &e)
 		if i%10 == 9 {

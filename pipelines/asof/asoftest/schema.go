@@ -21,6 +21,13 @@ const (
 	fieldDay
 	fieldWhen
 	fieldList
+	fieldY      // a float of moderate size
+	fieldW      // a float that weighs
+	fieldFloats // a list of floats
+	fieldInts   // a list of integers
+	fieldDecs   // a list of decimals
+	// FieldCount is how many fields the stream has.
+	FieldCount
 )
 
 func fields() []definition.Field {
@@ -41,6 +48,11 @@ func fields() []definition.Field {
 		nullable("day", value.Of(value.Date)),
 		nullable("moment", value.Of(value.Timestamp)),
 		nullable("tags", value.ListOf(value.Of(value.String))),
+		nullable("y", value.Of(value.Float64)),
+		nullable("w", value.Of(value.Float64)),
+		nullable("floats", value.ListOf(value.Of(value.Float64))),
+		nullable("ints", value.ListOf(value.Of(value.Int64))),
+		nullable("decs", value.ListOf(value.Type{Kind: value.Decimal, Scale: 2})),
 	}
 }
 

@@ -114,48 +114,6 @@ func maybe(t *rapid.T, label string) string {
 	return rapid.SampledFrom(conditionTexts).Draw(t, label)
 }
 
-var (
-	numbers = []string{"n", "x", "d", "n + 1", "12 / n", "x * 2.0"}
-	singles = append([]string{"s", "b", "raw", "day", "moment", "s + '!'"}, numbers...)
-	anyOf   = append([]string{"tags"}, singles...)
-	kinds   = map[string][]string{
-		"count": nil, "sum": numbers, "mean": numbers, "min": singles, "max": singles, "last": anyOf, "first": anyOf,
-		"recent": singles, "set": singles, "approx_distinct": singles,
-	}
-	kindNames = []string{"count", "sum", "mean", "min", "max", "last", "first", "recent", "set", "approx_distinct"}
-)
-
-func drawFeature(t *rapid.T) definition.Feature {
-	f := definition.Feature{Kind: rapid.SampledFrom(kindNames).Draw(t, "kind"), Where: maybe(t, "where"), Scale: -1}
-	if rapid.Bool().Draw(t, "windowed") {
-		f.Window = rapid.SampledFrom(spans).Draw(t, "window")
-		f.Pane = min(f.Window, rapid.SampledFrom(spans[:5]).Draw(t, "pane"))
-	}
-	if of := kinds[f.Kind]; of != nil {
-		f.Of = rapid.SampledFrom(of).Draw(t, "of")
-	}
-	switch f.Kind {
-	case "count":
-		f.Of = rapid.SampledFrom([]string{"", "s", "n + 1", "tags"}).Draw(t, "of")
-		f.By = rapid.SampledFrom([]string{"1", "-1", "n", "n + 1"}).Draw(t, "by")
-	case "sum", "mean":
-		if f.Of == "x" || f.Of == "x * 2.0" {
-			f.Scale = int32(rapid.IntRange(0, 3).Draw(t, "scale"))
-		}
-		if f.Kind == "sum" {
-			f.As = rapid.SampledFrom([]string{"", "int64", "float64", "decimal"}).Draw(t, "as")
-		}
-	case "recent":
-		f.K = rapid.IntRange(1, 4).Draw(t, "k")
-	case "set":
-		f.Max = rapid.SampledFrom([]int{1, 2, 1000}).Draw(t, "max")
-		f.RemoveWhere = maybe(t, "remove_where")
-	case "approx_distinct":
-		f.Precision = 12
-	}
-	return f
-}
-
 // drawLog appends the events of one log.
 func (w *World) drawLog(t *rapid.T, src position.Source, partition int32, n int) {
 	var keys []string
@@ -193,6 +151,7 @@ func (w *World) drawBody(t *rapid.T, key string, e *asof.Event) {
 		f[fieldID].Kind = value.String
 	}
 	e.Fields = f
+	e.Observed = w.drawObserved(t, e)
 }
 
 // DrawTime draws a time near Start, often on or beside an edge of panes.
@@ -200,30 +159,6 @@ func DrawTime(t *rapid.T, label string) stamp.Micros {
 	minute := stamp.Micros(rapid.IntRange(-10, 80).Draw(t, label))
 	step := rapid.SampledFrom([]stamp.Micros{stamp.Minute, stamp.Minute, 5 * stamp.Minute, 7 * stamp.Minute}).Draw(t, label+" step")
 	return Start + minute*step + stamp.Micros(rapid.IntRange(-1, 1).Draw(t, label+" beside"))
-}
-
-func drawFields(t *rapid.T) []value.Value {
-	f := make([]value.Value, fieldList+1)
-	set := func(i int, draw func() value.Value) {
-		if rapid.IntRange(0, 4).Draw(t, "null?") > 0 {
-			f[i] = draw()
-		}
-	}
-	text := func() string { return rapid.SampledFrom([]string{"a", "b", "c", ""}).Draw(t, "text") }
-	set(fieldN, func() value.Value { return value.Int(int64(rapid.IntRange(-2, 3).Draw(t, "n"))) })
-	set(fieldX, func() value.Value {
-		return value.Float(rapid.SampledFrom([]float64{-1.5, 0, 0.005, 0.125, 1.1, 2.675, 1e15, 3e-7, 3e26, 1e30}).Draw(t, "x"))
-	})
-	set(fieldD, func() value.Value { return value.Dec(value.Int128Of(int64(rapid.IntRange(-2500, 2500).Draw(t, "d")))) })
-	set(fieldS, func() value.Value { return value.Text(text()) })
-	set(fieldB, func() value.Value { return value.BoolOf(rapid.Bool().Draw(t, "b")) })
-	set(fieldRaw, func() value.Value { return value.Raw([]byte(text())) })
-	set(fieldDay, func() value.Value { return value.DateOf(int64(rapid.IntRange(-1, 1).Draw(t, "day"))) })
-	set(fieldWhen, func() value.Value { return value.Time(stamp.Micros(rapid.IntRange(-1, 1).Draw(t, "moment"))) })
-	set(fieldList, func() value.Value {
-		return value.Items(value.Text(text()), value.Value{}, value.Text(text()))
-	})
-	return f
 }
 
 // Base is a world without views and events: its project, entity and stream,

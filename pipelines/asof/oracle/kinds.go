@@ -241,7 +241,7 @@ func (c *Case) list(f *definition.Feature, in []asof.Event) value.Value {
 			continue
 		}
 		touched[text(x)] = true
-		if f.Kind == "recent" || f.RemoveWhere == "" || !c.holds(f.RemoveWhere, &in[i]) {
+		if c.keeps(f, in, i) {
 			items = append(items, x)
 		}
 	}
@@ -249,6 +249,17 @@ func (c *Case) list(f *definition.Feature, in []asof.Event) value.Value {
 		sort.Slice(items, func(i, j int) bool { return less(items[i], items[j]) })
 	}
 	return value.Items(items...)
+}
+
+// keeps reports whether the item that the i-th event touches last is listed.
+func (c *Case) keeps(f *definition.Feature, in []asof.Event, i int) bool {
+	switch {
+	case f.Kind == "recent" || f.RemoveWhere == "":
+		return true
+	case f.Observed:
+		return c.survives(f, in, text(c.eval(f.Of, &in[i])))
+	}
+	return !c.holds(f.RemoveWhere, &in[i])
 }
 
 func (c *Case) distinct(f *definition.Feature, in []asof.Event) map[string]bool {
