@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"anabranch.dev/anabranch/pipelines/fold"
@@ -19,7 +20,7 @@ type definitions struct {
 	programs map[string]*fold.Program
 }
 
-// loadDefinitions reads the .yaml, .yml and schema files of a directory, and
+// loadDefinitions reads the .yaml, .yml, schema and basis files of a directory, and
 // checks them wholly: structure, types, expressions, bytes per key.
 func loadDefinitions(dir string) (*definitions, error) {
 	files, err := readDefinitionFiles(dir)
@@ -35,11 +36,20 @@ func checkDefinitions(files []definition.File) (*definitions, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &definitions{project: p, files: files}
+	d := &definitions{project: p, files: withoutSpareBases(files)}
 	if d.programs, err = fold.CompileAll(p); err != nil {
 		return nil, err
 	}
 	return d, d.checkBytes()
+}
+
+// withoutSpareBases leaves out bases that no definition names: they are large,
+// and the files are kept with the definitions.
+func withoutSpareBases(files []definition.File) []definition.File {
+	named := definition.NamedFiles(files)
+	return slices.DeleteFunc(slices.Clone(files), func(f definition.File) bool {
+		return filepath.Ext(f.Name) == ".basis" && !slices.Contains(named, f.Name)
+	})
 }
 
 func readDefinitionFiles(dir string) ([]definition.File, error) {
@@ -58,7 +68,7 @@ func readDefinitionFiles(dir string) ([]definition.File, error) {
 		if e.IsDir() && path != dir && strings.HasPrefix(e.Name(), ".") {
 			return filepath.SkipDir
 		}
-		if !isDefinitionFile(path) {
+		if !isDefinitionFile(path) && filepath.Ext(path) != ".basis" {
 			return nil
 		}
 		b, err := os.ReadFile(path)
@@ -75,7 +85,8 @@ func readDefinitionFiles(dir string) ([]definition.File, error) {
 	return files, err
 }
 
-// isDefinitionFile tells the files of a directory that are read as definitions.
+// isDefinitionFile tells the files of a directory that make it one of
+// definitions; bases are read beside them.
 func isDefinitionFile(path string) bool {
 	switch filepath.Ext(path) {
 	case ".yaml", ".yml", ".avsc":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"anabranch.dev/anabranch/schemas/catalogue"
@@ -14,7 +15,7 @@ import (
 type describeCmd struct {
 	where `group:"where"`
 
-	Name string `arg:"" optional:"" help:"A view, service, stream or entity; none: all of the project."`
+	Name string `arg:"" optional:"" help:"A view, service, stream, entity or basis; none: all of the project."`
 }
 
 // Help shows an example.
@@ -31,7 +32,7 @@ func (c *describeCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	if c.Name != "" && !hasName(s.Project, c.Name) {
-		return fmt.Errorf("project %s has no view, service, stream or entity %s: run anabranch describe for all", s.Project.Name, c.Name)
+		return fmt.Errorf("project %s has no view, service, stream, entity or basis %s: run anabranch describe for all", s.Project.Name, c.Name)
 	}
 	if out.json {
 		return out.result(map[string]any{"version": s.Version, "project": json.RawMessage(definition.Encode(s.Project)), "views": s.Views})
@@ -41,7 +42,8 @@ func (c *describeCmd) Run(ctx context.Context, out *output) error {
 }
 
 func hasName(p *definition.Project, name string) bool {
-	return p.View(name) != nil || p.Service(name) != nil || p.Stream(name) != nil || p.Entity(name) != nil
+	return p.View(name) != nil || p.Service(name) != nil || p.Stream(name) != nil || p.Entity(name) != nil ||
+		slices.ContainsFunc(p.Bases, func(b definition.Basis) bool { return b.Name == name || b.Ref() == name })
 }
 
 // currentCatalogue is what is at work in the world that e reaches.
@@ -110,6 +112,11 @@ func describeProject(out *output, s *catalogue.State, name string) {
 			describeStream(out, st)
 		}
 	}
+	for i := range p.Bases {
+		if b := &p.Bases[i]; show(b.Name) || show(b.Ref()) {
+			out.say("\nbasis %s (%s bytes)", b.Ref(), count(len(b.Data)))
+		}
+	}
 	for i := range p.Views {
 		if v := &p.Views[i]; show(v.Name) {
 			describeView(out, s, v)
@@ -162,9 +169,9 @@ func describeView(out *output, s *catalogue.State, v *definition.View) {
 		if f.Window > 0 {
 			window = stamp.FormatSpan(f.Window) + " in panes of " + stamp.FormatSpan(f.Pane)
 		}
-		rows = append(rows, []string{"  " + f.Name, f.Kind, orDash(f.Of), window, orDash(f.Where)})
+		rows = append(rows, []string{"  " + f.Name, f.Kind, orDash(f.Of), window, orDash(f.Where), orDash(strings.Join(f.Parameters(), ", "))})
 	}
-	out.table([]string{"  FEATURE", "KIND", "OF", "WINDOW", "WHERE"}, rows)
+	out.table([]string{"  FEATURE", "KIND", "OF", "WINDOW", "WHERE", "PARAMETERS"}, rows)
 }
 
 func describeService(out *output, p *definition.Project, sv *definition.Service) {

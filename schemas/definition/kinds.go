@@ -1,6 +1,9 @@
 package definition
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // kindRule says which parameters a kind takes besides those of every feature,
 // what it is fed and what it answers.
@@ -70,4 +73,34 @@ func ruleOf(kind string) *kindRule {
 // takes reports whether a feature of this kind may have the key.
 func (r *kindRule) takes(name string) bool {
 	return slices.Contains(commonFeatureKeys, name) || slices.Contains(r.may, name)
+}
+
+// Parameters are the feature's own settings as they are written, KEY: VALUE, in
+// the order of the canonical JSON: all but name, kind, of, where, window, pane,
+// description, tags and a `by` of 1.
+func (f *Feature) Parameters() []string {
+	rest := *f
+	rest.Name, rest.Kind, rest.Of, rest.Where, rest.Window, rest.Pane, rest.Description, rest.Tags = "", "", "", "", 0, 0, "", nil
+	if rest.By == "1" {
+		rest.By = ""
+	}
+	n, err := readJSON(mustJSON(featureToJSON(&rest)))
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	var list []string
+	for i, k := range n.keys {
+		if v := n.vals[i]; v.kind == listNode || v.text != "" {
+			list = append(list, k.text+": "+v.written())
+		}
+	}
+	return list
+}
+
+// written is a scalar's text, or a list of them in brackets.
+func (n *node) written() string {
+	if n.kind != listNode {
+		return n.text
+	}
+	return "[" + strings.Join(names(n.vals, func(item **node) string { return (*item).text }), ", ") + "]"
 }

@@ -189,3 +189,24 @@ func TestDiscrepancies(t *testing.T) {
 		}
 	}
 }
+
+func TestParametersAsWritten(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"kind: count, window: 1h, where: gone, description: d": "",
+		"kind: count, by: n":                                         "by: n",
+		"kind: mean, of: x, scale: 0, weight: n + 1":                 "scale: 0; weight: n + 1",
+		"kind: quantiles, of: x, sensitivity: 2, error_budget: 0.1":  "q: [0.5, 0.99]; relative_error: 0.01; error_budget: 0.1; sensitivity: 2; discrepancy: l2",
+		"kind: max, of: n, exact: true, window: 1h":                  "exact: true",
+		"kind: low_rank, of: ns, basis: items@1":                     "basis: items@1",
+		"kind: ema, of: n, half_life: 36h":                           "half_life: 36h",
+		"kind: set, of: word, remove_where: gone, removes: observed": "max: 1000; remove_where: gone; removes: observed",
+	} {
+		p, err := Parse(kindFiles(yaml))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(p.Views[0].Features[0].Parameters(), "; "); got != want {
+			t.Errorf("%s: %q, want %q", yaml, got, want)
+		}
+	}
+}

@@ -46,10 +46,10 @@ func Parse(files []File) (*Project, error) {
 	return b.build(roots)
 }
 
-// SchemaFiles are the names of the schema files that definition files refer
-// to, sorted, so that a caller can fetch those before Parse. Files that do not
-// read as YAML refer to nothing.
-func SchemaFiles(files []File) []string {
+// NamedFiles are the names of the schemas and bases that definition files
+// refer to, sorted, so that a caller can tell which files matter to Parse.
+// Files that do not read as YAML refer to nothing.
+func NamedFiles(files []File) []string {
 	var names []string
 	for _, f := range files {
 		if !f.isDefinition() {
@@ -57,15 +57,23 @@ func SchemaFiles(files []File) []string {
 		}
 		docs, _ := readYAML(f)
 		for _, doc := range docs {
-			for _, s := range doc.items("streams") {
-				if name := s.string("schema"); name != "" && !isInline(name) {
-					names = append(names, schemaPath(f.Name, name))
-				}
-			}
+			names = append(names, doc.refers("streams", "schema")...)
+			names = append(names, doc.refers("bases", "file")...)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// refers lists the files that the entries of a list name under a key.
+func (n *node) refers(list, key string) []string {
+	var names []string
+	for _, entry := range n.items(list) {
+		if name := entry.string(key); name != "" && !isInline(name) {
+			names = append(names, schemaPath(n.file, name))
+		}
+	}
+	return names
 }
 
 func byName(files []File) []File {

@@ -185,8 +185,11 @@ func TestParseTheFlights(t *testing.T) {
 	if len(p.Columns(p.Service("delay_model"))) != 14 {
 		t.Errorf("%d columns, want 14", len(p.Columns(p.Service("delay_model"))))
 	}
-	if got := SchemaFiles(all); !reflect.DeepEqual(got, []string{"flights.avsc"}) {
-		t.Errorf("SchemaFiles: %q", got)
+	if got := NamedFiles(all); !reflect.DeepEqual(got, []string{"flights.avsc"}) {
+		t.Errorf("NamedFiles: %q", got)
+	}
+	if got := NamedFiles(kindFiles("kind: count")); !reflect.DeepEqual(got, []string{"e.avsc", "items-1.basis", "more/items.basis"}) {
+		t.Errorf("NamedFiles: %q", got)
 	}
 }
 
