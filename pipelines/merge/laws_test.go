@@ -15,6 +15,29 @@ func TestLaws(t *testing.T) {
 	}
 }
 
+// TestEveryDelivery runs every sequence of four operations on three replicas.
+// The night run takes six.
+func TestEveryDelivery(t *testing.T) {
+	for _, c := range mergetest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			if _, err := mergetest.Worlds(c, 4, mergetest.Few(&c)); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestShortHistories draws more histories than TestLaws, and smaller ones.
+func TestShortHistories(t *testing.T) {
+	for i, c := range mergetest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			if err := mergetest.Night(c, uint64(i)<<32, 500); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // TestEverySmallHistory tries all histories of three events, and of four in
 // long runs, under all orders and deliveries.
 func TestEverySmallHistory(t *testing.T) {

@@ -16,8 +16,9 @@
 //	and replayed after crashes, hold the same bytes and the oracle's value
 //
 // [Exhaust] checks small histories in every order of Add and under every
-// sequence of deliveries. The number of histories is rapid's: 100 by default,
-// -rapid.checks=N or RAPID_CHECKS=N for long runs.
+// sequence of deliveries; [Worlds] every sequence of a few operations on three
+// replicas; [Night] draws histories by the million. The number of histories of
+// Run is rapid's: 100 by default, -rapid.checks=N or RAPID_CHECKS=N for long runs.
 //
 // A suite that misses a fault proves nothing: the package's own tests put
 // seeded faults into states and assert that [Broken] names the law each breaks.

@@ -15,8 +15,8 @@ import (
 // replicas that exchange states and increments which are duplicated, reordered,
 // lost, relayed and coalesced, that crash and replay; then the laws on the same
 // events. It returns the first failure with its seed: Night(c, that seed, 1) is
-// that history again. There is no shrinking: the histories are small, and a
-// hundred times as many are drawn in the time as by Run.
+// that history again. There is no shrinking: the histories are small, and some
+// twenty times as many are tried in the time as by Run.
 func Night(c Case, seed uint64, histories int) error {
 	n := newNight(&c)
 	for i := range histories {
