@@ -36,6 +36,8 @@ func benches() []bench {
 		{merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 12}, feed(func(i int) value.Value { return value.Int(int64(i % 300)) })},
 		{merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 12}, feed(number)},
 		{merge.Spec{Kind: merge.Mean, Input: float, Scale: 2, Weight: whole}, weigh(feed(cents))},
+		{merge.Spec{Kind: merge.Max, Input: whole, Exact: true}, feed(number)},
+		{merge.Spec{Kind: merge.Min, Input: text, Exact: true}, feed(item(500))},
 	}
 }
 

@@ -16,12 +16,37 @@ var (
 
 func extremeKind(name string) *kind {
 	return &kind{
-		name: name, input: single, result: ownInput, make: Spec.newExtreme, key: keyOfInput, joins: true,
-		bytes: func(s Spec) int { return 1 + contentBytes(s.Input) },
+		name: name, input: single, result: ownInput, make: Spec.newExtreme, key: Spec.extremeKey, joins: true,
+		bytes:   Spec.extremeBytes,
+		planned: Spec.plannedExtreme,
 	}
 }
 
+func (s Spec) extremeKey() string {
+	if s.Exact {
+		return keyOfInput(s) + " exact"
+	}
+	return keyOfInput(s)
+}
+
+func (s Spec) extremeBytes() int {
+	if s.Exact {
+		return countBytes(countedSteps) + countedSteps*(gapBytes+offsetBytes+contentBytes(s.Input))
+	}
+	return 1 + contentBytes(s.Input)
+}
+
+func (s Spec) plannedExtreme() (int, bool) {
+	if s.Exact {
+		return plannedSteps * (plannedElement + plannedContent(s.Input)), true
+	}
+	return s.MaxBytes(), false
+}
+
 func (s Spec) newExtreme() State {
+	if s.Exact {
+		return &stairs{cell: typeOf(s.Input), max: s.Kind == Max}
+	}
 	if s.Input.Kind == value.String || s.Input.Kind == value.Bytes {
 		return &extremeText{kind: s.Input.Kind, max: s.Kind == Max}
 	}

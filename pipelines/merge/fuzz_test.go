@@ -67,6 +67,9 @@ func use(s, o merge.State) {
 		group.Subtract(o)
 		s.Value()
 	}
+	if timed, ok := s.(merge.Timed); ok {
+		timed.ValueAt(merge.Moment{At: stamp.MaxMicros, From: fuzzBase.Time, Newest: stamp.MaxMicros})
+	}
 	if inc, ok := s.(merge.Incremental); ok {
 		inc.AppendSince(nil, fuzzBase, 1)
 	}

@@ -81,6 +81,8 @@ func TestAddsDoNotAllocate(t *testing.T) {
 		{Spec{Kind: Min, Input: whole}, []value.Value{value.Int(5), value.Int(4)}},
 		{Spec{Kind: Max, Input: cents}, []value.Value{value.Dec(value.Int128Of(5)), value.Dec(value.Int128Of(6))}},
 		{Spec{Kind: Min, Input: text}, []value.Value{value.Text("beta"), value.Text("al")}},
+		{Spec{Kind: Max, Input: text, Exact: true}, []value.Value{value.Text("beta"), value.Text("al"), value.Text("c"), value.Text("b")}},
+		{Spec{Kind: Min, Input: cents, Exact: true}, []value.Value{value.Dec(value.Int128Of(5)), value.Dec(value.Int128Of(6)), value.Dec(value.Int128Of(4))}},
 		{Spec{Kind: Last, Input: text}, []value.Value{value.Text("beta"), value.Text("al"), {}}},
 		{Spec{Kind: Last, Input: texts}, []value.Value{value.Items(value.Text("beta"), value.Text("al"))}},
 		{Spec{Kind: Recent, Input: whole, K: 3}, []value.Value{value.Int(1), value.Int(2), value.Int(3), value.Int(4), value.Int(2)}},

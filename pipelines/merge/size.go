@@ -16,7 +16,9 @@ const (
 	int128Bytes = 19
 	// orderBytes is the greatest size of an Order whose offset and base lie
 	// within 2^48 of each other.
-	orderBytes = 9 + 8 + 3 + 7
+	orderBytes  = gapBytes + 8 + 3 + offsetBytes
+	gapBytes    = 9 // of an event time
+	offsetBytes = 7
 )
 
 // What a plan counts for the content of an item: text is mostly short, and few
@@ -28,7 +30,9 @@ const (
 )
 
 // MaxBytes is the greatest size of the canonical bytes, with strings and bytes
-// counted as TextBytes.
+// counted as TextBytes. Of an exact min or max it counts 4,096 pairs: more than
+// that only remain of a pane in which more than 4,096 values in a row fall (max)
+// or rise (min).
 func (s Spec) MaxBytes() int { return s.must().bytes(s) }
 
 // Planned is the size that a plan counts for one full state, and whether it is a

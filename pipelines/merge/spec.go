@@ -46,7 +46,8 @@ type Spec struct {
 	// Observed (set): a remove undoes the adds that its reader had seen.
 	Observed bool
 	// Exact (min, max): events are told apart by time, so that a window may slide
-	// to the microsecond.
+	// to the microsecond (Moment.From). Without a window it costs memory for
+	// nothing.
 	Exact bool
 	// Q (quantiles) are the quantiles asked for, each in [0, 1].
 	Q []float64

@@ -79,12 +79,16 @@ func vectorList() []vector {
 	words := run(value.Text("ATL"), value.Text("ORD"), value.Text(""), value.Text("ATL"), value.Text("é"), value.Text("DFW"))
 	removed := append(run(value.Text("ATL"), value.Text("ORD")), event(5, 0, value.Text("ORD"), true), event(7, 0, value.Text("JFK"), true))
 	great := value.Dec(value.Int128{Hi: -1 << 31})
+	stairs := append(run(value.Int(3), value.Int(-4), value.Int(9), value.Int(9), value.Int(700)), event(0, 0, value.Int(3), false))
 	list := []vector{
 		{"one", merge.Spec{Kind: merge.Count}, run(value.Int(1))},
 		{"beyond int64", merge.Spec{Kind: merge.Count}, run(value.Int(-1<<63), value.Int(-1<<63))},
 		{"small", merge.Spec{Kind: merge.Sum, Input: whole}, run(value.Int(7), value.Int(-70))},
 		{"great", merge.Spec{Kind: merge.Sum, Input: cents, Scale: 2}, run(great, great, great)},
 		{"three", merge.Spec{Kind: merge.Mean, Input: float, Scale: 2}, run(value.Int(150), value.Int(275), value.Int(-1))},
+		{"stairs", merge.Spec{Kind: merge.Max, Input: whole, Exact: true}, stairs},
+		{"stairs", merge.Spec{Kind: merge.Min, Input: float, Exact: true}, run(value.Float(4), value.Float(2.5), value.Float(3), value.Float(-1))},
+		{"words", merge.Spec{Kind: merge.Max, Input: text, Exact: true}, words},
 		{"weighted", merge.Spec{Kind: merge.Mean, Input: float, Scale: 2, Weight: whole}, weighted(150, 3, 275, 1, -1, -2)},
 		{"weights cancel", merge.Spec{Kind: merge.Mean, Input: whole, Weight: cents, WeightScale: 2}, weighted(7, 150, 8, -150)},
 		{"all cancels", merge.Spec{Kind: merge.Mean, Input: whole, Weight: cents, WeightScale: 2}, weighted(7, 150, 7, -150)},

@@ -16,6 +16,7 @@ var scalars = []value.Type{
 // Cases lists every kind over the types that it takes.
 func Cases() []Case {
 	cases := append(exactCases(), extremeCases()...)
+	cases = append(cases, stairsCases()...)
 	cases = append(cases, latestCases()...)
 	cases = append(cases, touchCases()...)
 	cases = append(cases, distinctCases()...)

@@ -27,6 +27,7 @@ const (
 	Canonical   = "only canonical bytes decode"
 	Bounded     = "bytes are bounded"
 	TakenBack   = "Subtract undoes Combine"
+	Slides      = "an exact window slides to the microsecond"
 	Increments  = "increments reach the whole"
 	Convergence = "replicas converge"
 )
@@ -46,6 +47,7 @@ func Laws() []Law {
 		{Canonical, onlyCanonicalBytes},
 		{Bounded, bounded},
 		{TakenBack, subtractUndoes},
+		{Slides, slides},
 		{Increments, increments},
 		{Convergence, replicasConverge},
 	}

@@ -157,7 +157,7 @@ type fault struct {
 }
 
 func faults() []fault {
-	return slices.Concat(orderFaults(), algebraFaults(), byteFaults(), touchFaults(), groupFaults())
+	return slices.Concat(orderFaults(), algebraFaults(), byteFaults(), touchFaults(), groupFaults(), stairsFaults())
 }
 
 // reordered adds with another order.
