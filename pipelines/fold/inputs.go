@@ -13,7 +13,7 @@ import (
 // inputs.
 func (c *compiler) spec(f *definition.Feature) (merge.Spec, error) {
 	s := merge.Spec{
-		Kind: f.Kind, As: f.As, K: f.K, Max: f.Max, Precision: f.Precision, Exact: f.Exact, Observed: f.Observed,
+		Kind: f.Kind, As: f.As, K: f.K, Max: f.Max, Precision: f.Precision, Exact: f.Exact && f.Window > 0, Observed: f.Observed,
 		Q: f.Q, HalfLife: f.HalfLife, Dim: f.Dim, Bits: f.Bits,
 	}
 	switch f.Kind {
