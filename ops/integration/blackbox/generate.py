@@ -50,7 +50,12 @@ AVRO = {
     "longs": ({"type": "array", "items": "long"}, "list:int64"),
     "doubles": ({"type": "array", "items": "double"}, "list:float64"),
     "strings": ({"type": "array", "items": "string"}, "list:string"),
+    "vectors": ({"type": "array", "items": "double"}, "list:float64"),
+    "gaps": ({"type": "array", "items": ["null", "double"]}, "list:float64"),
+    "counts": ({"type": "array", "items": "int"}, "list:int64"),
+    "prices": ({"type": "array", "items": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}}, "list:decimal:2"),
 }
+LISTS = ("longs", "doubles", "vectors", "gaps", "counts", "prices")
 DEFAULTS = {"int": 7, "long": -3, "double": 2.5, "string": "def", "boolean": True, "enum": "GREEN", "longs": [], "strings": []}
 
 
@@ -109,6 +114,9 @@ def draw(rng, f, base):
         return [rng.choice(FLOATS) for _ in range(rng.choice([0, 1, 3]))]
     if kind == "strings":
         return [rng.choice(WORDS) for _ in range(rng.choice([0, 1, 2, 4]))]
+    if kind in LISTS:
+        items = {"vectors": FLOATS[:17], "gaps": FLOATS[:12] + [None], "counts": INTS, "prices": [0, 1, -1, 250, 12345, -99999]}[kind]
+        return [rng.choice(items) for _ in range(rng.choice([3, 3, 3, 3, 2, 0, 4]))]
     raise ValueError(kind)
 
 
@@ -152,6 +160,8 @@ def as_json(f, x, rng=None):
         return number if rng and rng.random() < 0.5 else rfc3339(x)
     if kind in ("decimal", "fixdec"):
         return format(dec(x, int(AVRO[kind][1][8:])), "f")
+    if kind == "prices":
+        return [format(dec(i, 2), "f") for i in x]
     return x
 
 
@@ -190,6 +200,8 @@ def as_avro(f, x):
         return x // 1000
     if kind in ("decimal", "fixdec"):
         return dec(x, int(AVRO[kind][1][8:]))
+    if kind == "prices":
+        return [dec(i, 2) for i in x]
     return x
 
 
@@ -302,9 +314,37 @@ class Expressions:
 WINDOWS = [1_000_000, 30_000_000, 5 * MINUTE, 7 * MINUTE, HOUR, 90 * MINUTE, 12 * HOUR - MINUTE, 12 * HOUR, DAY, 36 * HOUR, 3 * DAY, 7 * DAY, 12 * DAY, 30 * DAY]
 
 
+KINDS = ["count", "sum", "mean", "mean", "min", "max", "last", "first", "recent", "set", "set", "approx_distinct", "top", "top", "quantiles", "decayed_sum", "ema",
+         "vector_sum", "vector_mean"]
+NUMBERS = ("sum", "mean", "quantiles", "decayed_sum", "ema")
+HALVES = [1_000, 1_000_000, MINUTE, HOUR, 7 * HOUR, 3 * DAY, 30 * DAY]
+
+
+def parameters(rng, f, exprs):
+    """Parameters of a kind of numbers or vectors that has its `of`."""
+    kind, number = f["kind"], [k for k in ("int64", "float64") if k in exprs.by_type] + [k for k in exprs.by_type if k.startswith("decimal")]
+    if kind in ("sum", "mean") and rng.random() < 0.5:
+        f["as"] = rng.choice(["int64", "float64", "decimal"])
+    if kind == "mean" and rng.random() < 0.6:
+        f["weight_type"] = rng.choice(number)
+        f["weight"] = exprs.field(f["weight_type"])
+    if kind == "quantiles":
+        if rng.random() < 0.7:
+            f["q"] = rng.choice([[0.5], [0], [1], [0.9, 0.1, 0.5], [0.25, 1, 0.75, 0], [0.999, 0.001]])
+        if rng.random() < 0.5:
+            f["relative_error"] = rng.choice([0.02, 0.005, 0.1])
+    if kind in ("decayed_sum", "ema"):
+        f["half_life"] = rng.choice(HALVES)
+    if kind in ("vector_sum", "vector_mean"):
+        f["dim"] = rng.choice([3, 3, 3, 3, 2, 1, 4])
+        if rng.random() < 0.5:
+            f["bits"] = rng.choice([1, 2, 4, 8, 16, 32])
+    if kind != "quantiles" and any(f.get(k, "").removeprefix("list:") == "float64" for k in ("of_type", "weight_type")):
+        f["scale"] = rng.choice([0, 1, 2, 2, 3, 6])
+
+
 def feature(rng, name, exprs):
-    kinds = ["count", "count", "sum", "mean", "min", "max", "last", "first", "recent", "set", "approx_distinct"]
-    f = {"name": name, "kind": rng.choice(kinds)}
+    f = {"name": name, "kind": rng.choice(KINDS)}
     if rng.random() < 0.6:
         f["window"] = rng.choice(WINDOWS)
         if rng.random() < 0.4:
@@ -322,14 +362,19 @@ def feature(rng, name, exprs):
         if shape > 0.6 and "int64" in exprs.by_type:
             f["by"] = rng.choice([["lit", -1], ["lit", 3], exprs.number(1, "int64")[0]])
         return f
-    if kind in ("sum", "mean"):
+    vectors = [k for k in exprs.by_type if k.startswith("list:") and k != "list:string"]
+    if kind in ("vector_sum", "vector_mean") and not vectors:
+        kind = f["kind"] = "mean"
+    if kind in NUMBERS:
         choices = [k for k in scalars if k in ("int64", "float64") or k.startswith("decimal")]
         f["of_type"] = rng.choice(choices)
         f["of"] = exprs.field(f["of_type"]) if f["of_type"].startswith("decimal") else exprs.number(1, f["of_type"])[0]
-        if f["of_type"] == "float64":
-            f["scale"] = rng.choice([0, 1, 2, 2, 3, 6])
-        if kind == "sum" and rng.random() < 0.5:
-            f["as"] = rng.choice(["int64", "float64", "decimal"])
+        parameters(rng, f, exprs)
+        return f
+    if kind in ("vector_sum", "vector_mean"):
+        f["of_type"] = rng.choice(vectors)
+        f["of"] = exprs.field(f["of_type"])
+        parameters(rng, f, exprs)
         return f
     lists = [k for k in exprs.by_type if k.startswith("list:")]
     f["of_type"] = rng.choice(scalars + (lists if kind in ("last", "first") else []))
@@ -338,11 +383,20 @@ def feature(rng, name, exprs):
         f["of"] = exprs.number(1, f["of_type"])[0]
     if f["of_type"] == "string" and rng.random() < 0.2:
         f["of"] = ["concat", f["of"], "p-"]
-    if kind == "recent":
+    if kind in ("recent", "top"):
         f["k"] = rng.choice([1, 2, 3, 10])
-    if kind == "set":
+    if kind == "top":
         if rng.random() < 0.6:
+            f["by"] = rng.choice([["lit", 3], exprs.number(1, "int64")[0]])
+        if rng.random() < 0.5:
+            f["error"] = rng.choice([0.05, 0.2, 0.005])
+    if kind in ("min", "max") and f.get("window") and rng.random() < 0.5:
+        f["exact"] = True
+    if kind == "set":
+        if rng.random() < 0.75:
             f["remove_where"] = exprs.condition(1)
+            if rng.random() < 0.6:
+                f["removes"] = "observed"
         if rng.random() < 0.6:
             f["max"] = rng.choice([1, 2, 3, 5])
     return f
@@ -498,9 +552,9 @@ def definitions(p):
         if v.get("where"):
             spec["where"] = cel(v["where"])
         for f in v["features"]:
-            g = {k: f[k] for k in ("name", "kind", "scale", "as", "k", "max") if k in f}
-            g.update({k: cel(f[k]) for k in ("of", "where", "remove_where") if k in f})
-            g.update({k: span(f[k]) for k in ("window", "pane") if k in f})
+            g = {k: f[k] for k in ("name", "kind", "scale", "as", "k", "max", "q", "relative_error", "error", "dim", "bits", "exact", "removes") if k in f}
+            g.update({k: cel(f[k]) for k in ("of", "where", "remove_where", "weight") if k in f})
+            g.update({k: span(f[k]) for k in ("window", "pane", "half_life") if k in f})
             if "by" in f:
                 g["by"] = f["by"][1] if f["by"][0] == "lit" else cel(f["by"])
             spec["features"].append(g)
