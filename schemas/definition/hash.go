@@ -32,6 +32,9 @@ type (
 		Where    string           `json:"where"`
 		Features []featureMeaning `json:"features"`
 		Bases    []basisMeaning   `json:"bases,omitempty"` // of its features, each once
+		// Nested is set if windows may share panes: such rows mean something else
+		// than those of releases in which none did.
+		Nested bool `json:"nested,omitempty"`
 	}
 	basisMeaning struct {
 		Name   string `json:"name"`
@@ -71,7 +74,7 @@ type (
 // description, tags, policy, max_bytes_per_key, error_budget, sensitivity and
 // discrepancy of features, and the schema's docs are not in it.
 func ViewHash(p *Project, v *View) string {
-	m := viewMeaning{Name: v.Name, TTL: v.TTL, Where: v.Where}
+	m := viewMeaning{Name: v.Name, TTL: v.TTL, Where: v.Where, Nested: nests(v)}
 	if s := p.Stream(v.Stream); s != nil {
 		m.Stream = meaningOf(p, s)
 	}
@@ -80,6 +83,20 @@ func ViewHash(p *Project, v *View) string {
 		m.uses(p, v.Features[i].Basis)
 	}
 	return hashOf(m)
+}
+
+// nests reports whether two features of one kind have panes of which one width
+// is a multiple of the other.
+func nests(v *View) bool {
+	for i := range v.Features {
+		for j := range v.Features {
+			fine, coarse := &v.Features[i], &v.Features[j]
+			if fine.Kind == coarse.Kind && 0 < fine.Pane && fine.Pane < coarse.Pane && coarse.Pane%fine.Pane == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // uses adds what a basis holds.

@@ -63,6 +63,29 @@ func TestHashesCoverMeaningAlone(t *testing.T) {
 	}
 }
 
+func TestPanesThatNestAreInTheHash(t *testing.T) {
+	view := func(features string) *View {
+		p := parse(t, strings.Replace(shop, "      - {name: recent", features+"      - {name: recent", 1))
+		return p.View("spending")
+	}
+	for features, want := range map[string]bool{
+		"": false,
+		"      - {name: n, kind: count, window: 24h}\n":                    true, // 1h over the 5m of orders_1h
+		"      - {name: n, kind: count, window: 24h, pane: 7m}\n":          false,
+		"      - {name: n, kind: count, window: 24h, pane: 5m}\n":          false,
+		"      - {name: n, kind: count}\n":                                 false,
+		"      - {name: n, kind: sum, of: total, scale: 2, window: 24h}\n": false,
+	} {
+		v := view(features)
+		if nests(v) != want {
+			t.Errorf("%q: nests is %t, want %t", features, !want, want)
+		}
+		if in := strings.Contains(string(mustJSON(viewMeaning{Nested: nests(v)})), `"nested":true`); in != want {
+			t.Errorf("%q: in the hash: %t", features, in)
+		}
+	}
+}
+
 func TestSchemaHashIgnoresDocsAndOrderOfKeys(t *testing.T) {
 	a := `{"type":"record","name":"n","fields":[{"name":"x","type":"int","default":{"doc":1}}]}`
 	b := `{"fields":[{"type":"int","doc":"d","default":{"doc":1},"name":"x"}],"name":"n","doc":"all","type":"record"}`
