@@ -10,7 +10,14 @@ import (
 	"anabranch.dev/anabranch/schemas/value"
 )
 
-const rowVersion = 1
+// version is that of the program's rows: 2 if windows share panes, so that
+// groups are levels of ladders; else 1, which says the same as it always did.
+func (p *Program) version() byte {
+	if p.nested {
+		return 2
+	}
+	return 1
+}
 
 // maxParts and maxPanes bound what a decoder accepts.
 const (
@@ -21,7 +28,7 @@ const (
 // Append appends the canonical bytes of a row (FORMAT.md §6): equal rows have
 // equal bytes, whatever order or batches made them.
 func (p *Program) Append(dst []byte, r *Row) []byte {
-	dst = append(dst, rowVersion)
+	dst = append(dst, p.version())
 	dst = binary.AppendUvarint(dst, uint64(len(r.Parts)))
 	for i := range r.Parts {
 		part := &r.Parts[i]
@@ -75,8 +82,8 @@ func (p *Program) Base(g int, part *Part, q *Pane) merge.Order {
 // Decode reads a row that Append wrote. It keeps no reference to b. An error
 // names the offset.
 func (p *Program) Decode(b []byte) (*Row, error) {
-	if len(b) == 0 || b[0] != rowVersion {
-		return nil, fmt.Errorf("row: not version %d", rowVersion)
+	if len(b) == 0 || b[0] != p.version() {
+		return nil, fmt.Errorf("row: not version %d", p.version())
 	}
 	d := decoder{Cursor: value.NewCursor(b, 1), p: p}
 	r := &Row{}
@@ -131,6 +138,9 @@ func (d *decoder) panes(g int, part *Part) []Pane {
 			d.Fail("panes out of order")
 		}
 		prev += gap
+		if !d.p.placed(g, prev, part.Newest) {
+			d.Fail("a pane that its level does not keep")
+		}
 		q := Pane{Epoch: prev, States: d.p.NewStates(g)}
 		q.Seq = part.Life.Seq - int64(d.Limited(uint64(part.Life.Seq)))
 		q.Stamp = part.Life.Stamp - stamp.Stamp(d.Limited(uint64(part.Life.Stamp)))

@@ -59,7 +59,7 @@ func Compile(p *definition.Project, view *definition.View) (*Program, error) {
 		bases: p.Bases,
 		prog: &Program{
 			View: view, Stream: stream, Entity: p.Entity(stream.Entity), regions: regions,
-			where: -1, needed: make([]bool, len(stream.Fields)), groups: make([]group, 1),
+			where: -1, needed: make([]bool, len(stream.Fields)),
 		},
 		condAt: map[string]int{}, inputAt: map[string]int{}, slotAt: map[string]int{},
 	}
@@ -77,6 +77,7 @@ func Compile(p *definition.Project, view *definition.View) (*Program, error) {
 	if len(c.problems) > 0 {
 		return nil, errors.Join(c.problems...)
 	}
+	c.prog.arrange()
 	return c.prog, nil
 }
 
@@ -174,33 +175,15 @@ func (c *compiler) feature(f *definition.Feature) error {
 	}
 	s.skipsNull = s.spec.SkipsNull()
 	c.prog.observes = c.prog.observes || s.spec.Observed
-	s.group = c.group(f)
-	key := fmt.Sprintf("%s|%d|%d|%d|%d|%d|%d", s.spec.Key(), s.x, s.weight, s.present, s.where, s.remove, s.group)
+	key := fmt.Sprintf("%s|%d|%d|%d|%d|%d", s.spec.Key(), s.x, s.weight, s.present, s.where, s.remove)
 	at, ok := c.slotAt[key]
 	if !ok {
 		at = len(c.prog.slots)
 		c.slotAt[key] = at
 		c.prog.slots = append(c.prog.slots, s)
-		c.prog.groups[s.group].slots = append(c.prog.groups[s.group].slots, at)
 	}
 	c.prog.features = append(c.prog.features, feature{
-		name: f.Name, typ: s.spec.Result(), slot: at, group: s.group,
-		index: slices.Index(c.prog.groups[s.group].slots, at), window: f.Window, exact: f.Exact && f.Window > 0,
+		name: f.Name, typ: s.spec.Result(), slot: at, window: f.Window, pane: f.Pane, exact: f.Exact && f.Window > 0,
 	})
 	return nil
-}
-
-// group finds or makes the group of the feature's pane width.
-func (c *compiler) group(f *definition.Feature) int {
-	if f.Window == 0 {
-		return 0
-	}
-	for g := 1; g < len(c.prog.groups); g++ {
-		if c.prog.groups[g].width == f.Pane {
-			c.prog.groups[g].keep = max(c.prog.groups[g].keep, f.Window)
-			return g
-		}
-	}
-	c.prog.groups = append(c.prog.groups, group{width: f.Pane, keep: f.Window})
-	return len(c.prog.groups) - 1
 }

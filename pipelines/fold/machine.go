@@ -11,17 +11,18 @@ import (
 // Machine runs a program. It holds scratch memory and is owned by one
 // goroutine.
 type Machine struct {
-	prog   *Program
-	conds  []bool
-	xs     []*value.Value  // of the prepared event: its fields, or what is in made
-	made   []value.Value   // what inputs evaluate to
-	lists  [][]value.Value // of exact lists in made: their items
-	seen   []merge.Covered // what the prepared event's reader had seen
-	takes  []bool          // which slots the prepared event is one of
-	source position.Source
-	rank   uint32        // of source
-	read   []merge.State // one scratch state for each slot
-	Errors int64         // expressions that failed at run time and counted as null
+	prog    *Program
+	conds   []bool
+	xs      []*value.Value  // of the prepared event: its fields, or what is in made
+	made    []value.Value   // what inputs evaluate to
+	lists   [][]value.Value // of exact lists in made: their items
+	seen    []merge.Covered // what the prepared event's reader had seen
+	takes   []bool          // which slots the prepared event is one of
+	source  position.Source
+	rank    uint32        // of source
+	read    []merge.State // one scratch state for each slot
+	changed []int64       // epochs of panes that a part brought
+	Errors  int64         // expressions that failed at run time and counted as null
 }
 
 // New makes a machine for the program.
@@ -82,18 +83,14 @@ func (m *Machine) Step(r *Row, s position.Source, ev *wire.Event, st stamp.Stamp
 	}
 	order := merge.Order{Time: ev.Time, Stamp: st, Rank: m.rankOf(s), Offset: ev.Offset}
 	part := p.part(r, s)
-	part.Life.touch(order)
-	m.add(0, &part.Life, order)
+	part.Life.touch(order.Offset, st)
+	m.add(0, part.Life.States, order)
 	advanced := ev.Time > part.Newest
 	part.Newest = max(part.Newest, ev.Time)
-	for g := 1; g < len(p.groups); g++ {
-		epoch := stamp.Epoch(ev.Time, p.groups[g].width)
-		if epoch < p.oldest(g, part.Newest) || !m.wanted(g) {
-			continue
+	for g := 1; g < len(p.groups); g = p.groups[g].coarsest + 1 {
+		if m.wanted(g) {
+			m.place(part, g, order)
 		}
-		pane := p.pane(part, g, epoch)
-		pane.touch(order)
-		m.add(g, pane, order)
 	}
 	if advanced {
 		p.evict(part)
@@ -101,10 +98,21 @@ func (m *Machine) Step(r *Row, s position.Source, ev *wire.Event, st stamp.Stamp
 	return true
 }
 
-// touch keeps the greatest offset, and its stamp, that reached the pane.
-func (q *Pane) touch(o merge.Order) {
-	if o.Offset > q.Seq {
-		q.Seq, q.Stamp = o.Offset, o.Stamp
+// place adds the prepared event to the pane of the finest level that keeps it,
+// of the ladder whose first group is g.
+func (m *Machine) place(part *Part, g int, order merge.Order) {
+	for last := m.prog.groups[g].coarsest; g <= last; g++ {
+		epoch := m.prog.epoch(part, g, order.Time)
+		if !m.prog.keeps(g, epoch, part.Newest) {
+			continue
+		}
+		pane := m.prog.pane(part, g, epoch)
+		pane.touch(order.Offset, order.Stamp)
+		m.add(g, pane.States, order)
+		if part.tilings != nil {
+			part.each(g, epoch, func(tile []merge.State) { m.add(g, tile, order) })
+		}
+		return
 	}
 }
 
@@ -136,7 +144,7 @@ func (m *Machine) wanted(g int) bool {
 	return false
 }
 
-func (m *Machine) add(g int, pane *Pane, order merge.Order) {
+func (m *Machine) add(g int, states []merge.State, order merge.Order) {
 	for j, i := range m.prog.groups[g].slots {
 		if m.takes[i] {
 			s := &m.prog.slots[i]
@@ -147,7 +155,7 @@ func (m *Machine) add(g int, pane *Pane, order merge.Order) {
 			if s.spec.Observed {
 				in.Source, in.Seen = m.source, m.seen
 			}
-			pane.States[j].Add(in)
+			states[j].Add(in)
 		}
 	}
 }

@@ -20,7 +20,8 @@ type Program struct {
 	inputs   []input
 	where    int // index in conds, or -1
 	slots    []slot
-	groups   []group // groups[0] is the lifetime
+	groups   []group // groups[0] is the lifetime; then ladder by ladder, from fine to coarse
+	nested   bool    // some slot's windows share panes
 	features []feature
 	needed   []bool
 	observes bool // some slot wants what an event's producer had seen
@@ -37,11 +38,10 @@ type input struct {
 	natural bool  // an integer that must not be negative
 }
 
-// slot is one distinct (kind, input, condition, parameters, pane width).
+// slot is one distinct (kind, input, condition, parameters).
 type slot struct {
 	spec      merge.Spec
 	skipsNull bool
-	group     int
 	x         int // index in inputs
 	weight    int // index in inputs, or -1
 	present   int // index in inputs that must not be null (count with of), or -1
@@ -49,11 +49,14 @@ type slot struct {
 	remove    int // index in conds, or -1
 }
 
-// group is the slots that share panes of one width.
+// group is the slots that share panes of one width: one level of a ladder.
 type group struct {
-	width stamp.Micros // 0: lifetime
-	keep  stamp.Micros // the longest window over these panes
-	slots []int
+	width    stamp.Micros // 0: lifetime
+	keep     stamp.Micros // the longest window that needs this width
+	slots    []int        // the same on each level of a ladder
+	finest   int          // the first group of its ladder
+	coarsest int          // the last
+	crowded  bool         // it may hold more panes than are read one by one
 }
 
 // feature is one declared feature: a window over a slot.
@@ -61,10 +64,11 @@ type feature struct {
 	name   string
 	typ    value.Type
 	slot   int
-	group  int
+	group  int // the coarsest level that may hold events of its window
 	index  int // of the slot within its group
 	window stamp.Micros
-	exact  bool // the window slides to the microsecond
+	pane   stamp.Micros // on whose edges the window begins
+	exact  bool         // the window slides to the microsecond
 }
 
 // Needed tells by field index which fields of the stream the program reads.
@@ -98,7 +102,8 @@ func (p *Program) FeatureIndex(name string) int {
 	return -1
 }
 
-// Groups is how many groups of panes a part has, the lifetime included.
+// Groups is how many groups of panes a part has, the lifetime included. Each is
+// the lifetime or one level of a ladder.
 func (p *Program) Groups() int { return len(p.groups) }
 
 // GroupSlots is how many states each pane of group g holds.
@@ -107,8 +112,8 @@ func (p *Program) GroupSlots(g int) int { return len(p.groups[g].slots) }
 // GroupWidth is the pane width of group g; 0 for the lifetime.
 func (p *Program) GroupWidth(g int) stamp.Micros { return p.groups[g].width }
 
-// Keep is how long before a read time an event can still matter to group g: its
-// longest window.
+// Keep is how long before a part's newest event group g keeps panes: the longest
+// window that needs its width.
 func (p *Program) Keep(g int) stamp.Micros { return p.groups[g].keep }
 
 // NewState makes an empty state for slot i of group g.

@@ -1,7 +1,7 @@
 package fold
 
 import (
-	"sort"
+	"math"
 
 	"anabranch.dev/anabranch/pipelines/merge"
 	"anabranch.dev/anabranch/schemas/stamp"
@@ -104,11 +104,12 @@ func (m *Machine) gather(part *Part, f *feature, t stamp.Micros, take func(merge
 		take(part.Life.States[f.index])
 		return
 	}
-	first := stamp.Epoch(t-f.window, m.prog.groups[f.group].width)
-	panes := part.Groups[f.group-1]
-	from := sort.Search(len(panes), func(j int) bool { return panes[j].Epoch >= first })
-	for j := from; j < len(panes); j++ {
-		take(panes[j].States[f.index])
+	start := stamp.WindowStart(t, f.window, f.pane)
+	for g := m.prog.groups[f.group].finest; g <= f.group; g++ {
+		w := part.walk(g, int64(start/m.prog.groups[g].width), math.MaxInt64, levels)
+		for states := w.next(); states != nil; states = w.next() {
+			take(states[f.index])
+		}
 	}
 }
 

@@ -24,8 +24,11 @@ type Part struct {
 	// the last event seen.
 	Life Pane
 	// Groups holds the panes of each windowed group, Groups[i] for group i+1,
-	// sorted by epoch.
+	// sorted by epoch. Who changes them other than by Step and Absorb does so
+	// before the part is in a row.
 	Groups [][]Pane
+
+	tilings []*tiling // of each windowed group, nil where there are none
 }
 
 // Pane is one state for each slot of its group over the events of one pane.
@@ -98,40 +101,53 @@ func (p *Program) NewStates(g int) []merge.State {
 
 // pane finds or makes the pane of an epoch in group g (> 0).
 func (p *Program) pane(part *Part, g int, epoch int64) *Pane {
-	panes := part.Groups[g-1]
-	if n := len(panes); n > 0 && panes[n-1].Epoch == epoch {
-		return &panes[n-1]
-	}
-	i, ok := slices.BinarySearchFunc(panes, epoch, func(q Pane, e int64) int { return cmp.Compare(q.Epoch, e) })
+	i, ok := part.find(g, epoch)
 	if !ok {
-		panes = slices.Insert(panes, i, Pane{Epoch: epoch, Seq: -1, States: p.NewStates(g)})
-		part.Groups[g-1] = panes
+		p.insert(part, g, i, Pane{Epoch: epoch, Seq: -1, States: p.NewStates(g)})
+		p.tile(part, g, i)
 	}
-	return &panes[i]
+	return &part.Groups[g-1][i]
 }
 
-// oldest is the first epoch of group g (> 0) that a part keeps: no read at or
-// after the part's newest event looks before it.
-func (p *Program) oldest(g int, newest stamp.Micros) int64 {
-	return stamp.Epoch(newest-p.groups[g].keep, p.groups[g].width)
+// find is the place of the pane of an epoch in group g (> 0), or where it would
+// be.
+func (part *Part) find(g int, epoch int64) (int, bool) {
+	panes := part.Groups[g-1]
+	if n := len(panes); n > 0 && panes[n-1].Epoch <= epoch {
+		if panes[n-1].Epoch == epoch {
+			return n - 1, true
+		}
+		return n, false
+	}
+	return slices.BinarySearchFunc(panes, epoch, func(q Pane, e int64) int { return cmp.Compare(q.Epoch, e) })
 }
 
-// evict drops the panes that no read can look at.
-func (p *Program) evict(part *Part) {
-	for g := 1; g < len(p.groups); g++ {
-		panes, oldest, n := part.Groups[g-1], p.oldest(g, part.Newest), 0
-		for n < len(panes) && panes[n].Epoch < oldest {
-			n++
+func (p *Program) insert(part *Part, g, i int, q Pane) {
+	part.Groups[g-1] = slices.Insert(part.Groups[g-1], i, q)
+}
+
+// epoch is stamp.Epoch of group g (> 0), mostly without a division: events come
+// nearly in order.
+func (p *Program) epoch(part *Part, g int, t stamp.Micros) int64 {
+	width, panes := p.groups[g].width, part.Groups[g-1]
+	if n := len(panes); n > 0 {
+		if in := t - stamp.Micros(panes[n-1].Epoch)*width; in >= 0 && in < width {
+			return panes[n-1].Epoch
 		}
-		if n > 0 {
-			part.Groups[g-1] = slices.Delete(panes, 0, n)
-		}
+	}
+	return stamp.Epoch(t, width)
+}
+
+// touch keeps the greatest offset, and its stamp, of what reached the pane.
+func (q *Pane) touch(seq int64, st stamp.Stamp) {
+	if seq > q.Seq {
+		q.Seq, q.Stamp = seq, st
 	}
 }
 
 // Size estimates the memory a row holds, in bytes.
 func (r *Row) Size() int {
-	const perRow, perPart, perPane, perState = 48, 96, 56, 16
+	const perRow, perPart, perPane, perState = 48, 128, 56, 16
 	size := perRow
 	for i := range r.Parts {
 		part := &r.Parts[i]
@@ -141,6 +157,7 @@ func (r *Row) Size() int {
 				size += paneSize(&panes[j], perPane, perState)
 			}
 		}
+		size += part.tilesSize(perState)
 	}
 	return size
 }

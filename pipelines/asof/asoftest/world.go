@@ -104,6 +104,7 @@ func drawView(t *rapid.T) definition.View {
 		f.Name = fmt.Sprintf("f%d", i)
 		v.Features = append(v.Features, f)
 	}
+	nest(t, &v)
 	return v
 }
 
