@@ -14,18 +14,31 @@ import (
 // on: one to three sources, up to twelve events and sometimes sixty, five
 // replicas that exchange states and increments which are duplicated, reordered,
 // lost, relayed and coalesced, that crash and replay; then the laws on the same
-// events. It returns the first failure with its seed: Night(c, that seed, 1) is
-// that history again. There is no shrinking: the histories are small, and some
-// twenty times as many are tried in the time as by Run.
+// events. It returns the first *Failure. There is no shrinking: the histories are
+// small, and some twenty times as many are tried in the time as by Run.
 func Night(c Case, seed uint64, histories int) error {
 	n := newNight(&c)
 	for i := range histories {
 		if err := n.safely(seed + uint64(i)); err != nil {
-			return fmt.Errorf("%s: history of seed %d: %w", c.Name, seed+uint64(i), err)
+			return &Failure{Case: c.Name, Seed: seed + uint64(i), Err: err}
 		}
 	}
 	return nil
 }
+
+// Failure is a history that breaks a law: Night with the case, the seed and 1
+// runs it again.
+type Failure struct {
+	Case string
+	Seed uint64
+	Err  error
+}
+
+func (f *Failure) Error() string {
+	return fmt.Sprintf("%s: history of seed %d: %v", f.Case, f.Seed, f.Err)
+}
+
+func (f *Failure) Unwrap() error { return f.Err }
 
 const (
 	// poolSize is how many inputs the histories of some successive seeds are made

@@ -1,7 +1,7 @@
 package mergetest_test
 
 import (
-	"strings"
+	"errors"
 	"testing"
 
 	"anabranch.dev/anabranch/pipelines/merge/mergetest"
@@ -17,12 +17,11 @@ func TestShortHistoriesCatchSeededFaults(t *testing.T) {
 			if err == nil {
 				t.Fatal("nothing found")
 			}
-			var seed uint64
-			_, after, _ := strings.Cut(err.Error(), "history of seed ")
-			for _, digit := range after[:strings.Index(after, ":")] {
-				seed = 10*seed + uint64(digit-'0')
+			var f *mergetest.Failure
+			if !errors.As(err, &f) {
+				t.Fatalf("%T", err)
 			}
-			if again := mergetest.Night(c, seed, 1); again == nil || again.Error() != err.Error() {
+			if again := mergetest.Night(c, f.Seed, 1); again == nil || again.Error() != err.Error() {
 				t.Errorf("%v\nand from its seed:\n%v", err, again)
 			}
 		})
