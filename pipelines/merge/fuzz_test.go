@@ -83,4 +83,5 @@ func FuzzMinMax(f *testing.F)         { fuzzDecode(f, merge.Min, merge.Max) }
 func FuzzLastFirst(f *testing.F)      { fuzzDecode(f, merge.Last, merge.First) }
 func FuzzRecent(f *testing.F)         { fuzzDecode(f, merge.Recent) }
 func FuzzSet(f *testing.F)            { fuzzDecode(f, merge.Set) }
+func FuzzTop(f *testing.F)            { fuzzDecode(f, merge.Top) }
 func FuzzApproxDistinct(f *testing.F) { fuzzDecode(f, merge.ApproxDistinct) }

@@ -128,7 +128,7 @@ func TestKeysDifferExactlyWithMeaning(t *testing.T) {
 
 func TestEmptyStatesTakeOneByte(t *testing.T) {
 	for _, kind := range Kinds() {
-		s := Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12}
+		s := Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Error: 0.01}
 		if err := s.Validate(); err != nil {
 			t.Fatal(err)
 		}

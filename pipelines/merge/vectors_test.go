@@ -110,7 +110,7 @@ func vectorList() []vector {
 		{"dense", merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 6}, run(numbers(100)...)},
 	}
 	for _, kind := range merge.Kinds() {
-		list = append(list, vector{"empty", merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12}, nil})
+		list = append(list, vector{"empty", merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Error: 0.01}, nil})
 	}
 	return list
 }

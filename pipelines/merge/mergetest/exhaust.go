@@ -165,6 +165,9 @@ func Few(c *Case) []merge.Input {
 	case merge.Sum, merge.Mean:
 		few = []merge.Input{{X: value.Int(-7)}, {X: value.Dec(value.Int128{Hi: 1 << 31})}}
 	}
+	if c.Spec.Kind == merge.Top && c.Spec.Weight.Kind != value.Null {
+		few = []merge.Input{{X: a, W: value.Int(3)}, {X: b, W: value.Int(5)}, {X: a, W: value.Int(0)}}
+	}
 	if c.Spec.Kind == merge.Mean && c.Spec.Weight.Kind != value.Null {
 		few = []merge.Input{{X: value.Int(-7), W: value.Int(2)}, {X: value.Int(5), W: value.Int(-2)}}
 	}
