@@ -38,6 +38,7 @@ func benches() []bench {
 		{merge.Spec{Kind: merge.Mean, Input: float, Scale: 2, Weight: whole}, weigh(feed(cents))},
 		{merge.Spec{Kind: merge.Max, Input: whole, Exact: true}, feed(number)},
 		{merge.Spec{Kind: merge.Min, Input: text, Exact: true}, feed(item(500))},
+		{merge.Spec{Kind: merge.Quantiles, Input: float, Q: []float64{0.5, 0.99}, Error: 0.01}, feed(latency)},
 	}
 }
 

@@ -85,3 +85,4 @@ func FuzzRecent(f *testing.F)         { fuzzDecode(f, merge.Recent) }
 func FuzzSet(f *testing.F)            { fuzzDecode(f, merge.Set) }
 func FuzzTop(f *testing.F)            { fuzzDecode(f, merge.Top) }
 func FuzzApproxDistinct(f *testing.F) { fuzzDecode(f, merge.ApproxDistinct) }
+func FuzzQuantiles(f *testing.F)      { fuzzDecode(f, merge.Quantiles) }

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -54,6 +55,14 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		{Spec{Kind: Set, Input: text, Max: 4097}, "set: max is 1 to 4096, found 4097"},
 		{Spec{Kind: ApproxDistinct, Input: raw, Precision: 18}, ""},
 		{Spec{Kind: ApproxDistinct, Input: raw, Precision: 3}, "approx_distinct: precision is 4 to 18, found 3"},
+		{Spec{Kind: Quantiles, Input: float, Q: []float64{0, 1}, Error: 0.5}, ""},
+		{Spec{Kind: Quantiles, Input: cents, Q: []float64{0.25}, Error: 0.0001}, ""},
+		{Spec{Kind: Quantiles, Input: moment, Q: []float64{0.5}, Error: 0.01}, "quantiles: wants numbers, found timestamp"},
+		{Spec{Kind: Quantiles, Input: whole, Error: 0.01}, "quantiles: the number of quantiles is 1 to 64, found 0"},
+		{Spec{Kind: Quantiles, Input: whole, Q: []float64{0.5, 1.01}, Error: 0.01}, "quantiles: q is 0 to 1, found 1.01"},
+		{Spec{Kind: Quantiles, Input: whole, Q: []float64{math.NaN()}, Error: 0.01}, "quantiles: q is 0 to 1, found NaN"},
+		{Spec{Kind: Quantiles, Input: whole, Q: []float64{0.5}, Error: 0.00009}, "quantiles: relative_error is 0.0001 to 0.5, found 9e-05"},
+		{Spec{Kind: Quantiles, Input: whole, Q: []float64{0.5}, Error: math.NaN()}, "quantiles: relative_error is 0.0001 to 0.5, found NaN"},
 		{Spec{Kind: "avg", Input: whole}, "avg: unknown kind; the kinds are count, sum,"},
 	} {
 		err := c.spec.Validate()
@@ -87,6 +96,7 @@ func TestResultTypes(t *testing.T) {
 		{Spec{Kind: Recent, Input: text, K: 3}, texts},
 		{Spec{Kind: Set, Input: float, Max: 3}, floats},
 		{Spec{Kind: ApproxDistinct, Input: float, Precision: 12}, whole},
+		{Spec{Kind: Quantiles, Input: cents, Q: []float64{0.5}, Error: 0.01}, floats},
 	} {
 		if got := c.spec.Result(); !got.Equal(c.want) {
 			t.Errorf("%s: got %s, want %s", c.spec.Key(), got, c.want)
@@ -118,6 +128,8 @@ func TestKeysDifferExactlyWithMeaning(t *testing.T) {
 		{Kind: Recent, Input: text, K: 1}, {Kind: Recent, Input: text, K: 2}, {Kind: Recent, Input: raw, K: 2},
 		{Kind: Set, Input: text, Max: 2}, {Kind: Set, Input: text, Max: 2, Remove: true}, {Kind: Set, Input: text, Max: 3},
 		{Kind: ApproxDistinct, Input: text, Precision: 4}, {Kind: ApproxDistinct, Input: text, Precision: 5},
+		{Kind: Quantiles, Input: float, Q: []float64{0.5}, Error: 0.01}, {Kind: Quantiles, Input: float, Q: []float64{0.5}, Error: 0.02},
+		{Kind: Quantiles, Input: whole, Q: []float64{0.5}, Error: 0.01}, {Kind: Quantiles, Input: float, Q: []float64{0.5, 0.25}, Error: 0.01},
 	} {
 		if other, ok := seen[s.Key()]; ok {
 			t.Errorf("%+v and %+v: %q", s, other, s.Key())
@@ -128,7 +140,7 @@ func TestKeysDifferExactlyWithMeaning(t *testing.T) {
 
 func TestEmptyStatesTakeOneByte(t *testing.T) {
 	for _, kind := range Kinds() {
-		s := Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Error: 0.01}
+		s := Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Error: 0.01, Q: []float64{0.5}}
 		if err := s.Validate(); err != nil {
 			t.Fatal(err)
 		}

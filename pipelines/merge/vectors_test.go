@@ -109,8 +109,9 @@ func vectorList() []vector {
 		{"exact", merge.Spec{Kind: merge.ApproxDistinct, Input: text, Precision: 12}, words},
 		{"dense", merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 6}, run(numbers(100)...)},
 	}
+	list = append(list, quantilesVectors()...)
 	for _, kind := range merge.Kinds() {
-		list = append(list, vector{"empty", merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Error: 0.01}, nil})
+		list = append(list, vector{"empty", merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Error: 0.01, Q: []float64{0.5}}, nil})
 	}
 	return list
 }

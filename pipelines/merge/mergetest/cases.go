@@ -21,6 +21,7 @@ func Cases() []Case {
 	cases = append(cases, touchCases()...)
 	cases = append(cases, topCases()...)
 	cases = append(cases, distinctCases()...)
+	cases = append(cases, quantilesCases()...)
 	for i := range cases {
 		cases[i].Name = cases[i].Spec.Key()
 	}
