@@ -37,9 +37,23 @@ func benches() []bench {
 		{merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 12}, feed(number)},
 		{merge.Spec{Kind: merge.Mean, Input: float, Scale: 2, Weight: whole}, weigh(feed(cents))},
 		{merge.Spec{Kind: merge.Max, Input: whole, Exact: true}, feed(number)},
+		{merge.Spec{Kind: merge.VectorSum, Input: value.ListOf(float), Scale: 6, Dim: 256}, feed(embedding(256))},
+		{merge.Spec{Kind: merge.VectorMean, Input: value.ListOf(float), Scale: 6, Dim: 256, Bits: 7}, feed(embedding(256))},
 		{merge.Spec{Kind: merge.Min, Input: text, Exact: true}, feed(item(500))},
 		{merge.Spec{Kind: merge.Quantiles, Input: float, Q: []float64{0.5, 0.99}, Error: 0.01}, feed(latency)},
 	}
+}
+
+// embedding is vectors of items up to 1 at scale 6, which change from time to time.
+func embedding(dim int) func(int) value.Value {
+	var few [16]value.Value
+	for i := range few {
+		for j := range dim {
+			few[i].L = append(few[i].L, value.Int(int64(spread(i*dim+j)%2_000_001)-1_000_000))
+		}
+		few[i].Kind = value.List
+	}
+	return func(i int) value.Value { return few[spread(i)%16] }
 }
 
 // spread is a hash of i.

@@ -88,6 +88,8 @@ func TestAddsDoNotAllocate(t *testing.T) {
 		{Spec{Kind: Recent, Input: whole, K: 3}, []value.Value{value.Int(1), value.Int(2), value.Int(3), value.Int(4), value.Int(2)}},
 		{Spec{Kind: Recent, Input: text, K: 2}, []value.Value{value.Text("a"), value.Text("b"), value.Text("c")}},
 		{Spec{Kind: Set, Input: cents, Max: 2}, []value.Value{value.Dec(value.Int128Of(5)), value.Dec(value.Int128{Hi: 6}), value.Dec(value.Int128Of(7))}},
+		{Spec{Kind: VectorSum, Input: floats, Scale: 2, Dim: 3}, []value.Value{wholes(1, 2, 3), value.Items(value.Dec(value.Int128{Hi: 9}), value.Int(1), value.Int(2))}},
+		{Spec{Kind: VectorMean, Input: floats, Scale: 2, Dim: 3, Bits: 4}, []value.Value{wholes(1, 2, 3), value.Items(value.Dec(value.Int128{Hi: 9}), value.Int(1), value.Int(2))}},
 		{Spec{Kind: ApproxDistinct, Input: raw, Precision: 5}, []value.Value{value.Raw([]byte("ab")), value.Raw([]byte("cd")), value.Raw([]byte("ef")), value.Raw([]byte("gh"))}},
 		{Spec{Kind: ApproxDistinct, Input: text, Precision: 12}, []value.Value{value.Text("ab"), value.Raw(long[:40])}},
 	} {

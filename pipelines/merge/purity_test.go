@@ -13,7 +13,7 @@ import (
 
 // floating are the functions that may compute with floats: they read a state,
 // or say what parameters promise, and merge nothing.
-var floating = map[string]bool{"estimate": true, "sigma": true, "tau": true, "standardError": true}
+var floating = map[string]bool{"estimate": true, "sigma": true, "tau": true, "standardError": true, "quantizationError": true}
 
 // TestNoFloatAdditionInMerges type-checks the package and forbids + - += -= ++
 // -- on floats, and * and / outside conversions, so that nothing depends on

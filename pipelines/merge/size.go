@@ -14,6 +14,7 @@ const TextBytes = 32
 const (
 	int64Bytes  = 10
 	int128Bytes = 19
+	int192Bytes = 28
 	// orderBytes is the greatest size of an Order whose offset and base lie
 	// within 2^48 of each other.
 	orderBytes  = gapBytes + 8 + 3 + offsetBytes

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
 
@@ -63,6 +64,14 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		{Spec{Kind: Quantiles, Input: whole, Q: []float64{math.NaN()}, Error: 0.01}, "quantiles: q is 0 to 1, found NaN"},
 		{Spec{Kind: Quantiles, Input: whole, Q: []float64{0.5}, Error: 0.00009}, "quantiles: relative_error is 0.0001 to 0.5, found 9e-05"},
 		{Spec{Kind: Quantiles, Input: whole, Q: []float64{0.5}, Error: math.NaN()}, "quantiles: relative_error is 0.0001 to 0.5, found NaN"},
+		{Spec{Kind: VectorSum, Input: floats, Scale: 6, Dim: 4096, Bits: 32}, ""},
+		{Spec{Kind: VectorMean, Input: value.ListOf(cents), Scale: 2, Dim: 1}, ""},
+		{Spec{Kind: VectorSum, Input: float, Dim: 3}, "vector_sum: wants lists of numbers, found float64"},
+		{Spec{Kind: VectorMean, Input: texts, Dim: 3}, "vector_mean: wants lists of numbers, found list<string>"},
+		{Spec{Kind: VectorSum, Input: value.ListOf(cents), Dim: 3}, "vector_sum: scale of decimal(38, 2) is its own, found 0"},
+		{Spec{Kind: VectorSum, Input: floats}, "vector_sum: dim is 1 to 4096, found 0"},
+		{Spec{Kind: VectorSum, Input: floats, Dim: 4097}, "vector_sum: dim is 1 to 4096, found 4097"},
+		{Spec{Kind: VectorMean, Input: floats, Dim: 3, Bits: 33}, "vector_mean: bits is 0 to 32, found 33"},
 		{Spec{Kind: "avg", Input: whole}, "avg: unknown kind; the kinds are count, sum,"},
 	} {
 		err := c.spec.Validate()
@@ -97,6 +106,8 @@ func TestResultTypes(t *testing.T) {
 		{Spec{Kind: Set, Input: float, Max: 3}, floats},
 		{Spec{Kind: ApproxDistinct, Input: float, Precision: 12}, whole},
 		{Spec{Kind: Quantiles, Input: cents, Q: []float64{0.5}, Error: 0.01}, floats},
+		{Spec{Kind: VectorSum, Input: value.ListOf(cents), Scale: 2, Dim: 3}, floats},
+		{Spec{Kind: VectorMean, Input: value.ListOf(whole), Dim: 3}, floats},
 	} {
 		if got := c.spec.Result(); !got.Equal(c.want) {
 			t.Errorf("%s: got %s, want %s", c.spec.Key(), got, c.want)
@@ -130,6 +141,8 @@ func TestKeysDifferExactlyWithMeaning(t *testing.T) {
 		{Kind: ApproxDistinct, Input: text, Precision: 4}, {Kind: ApproxDistinct, Input: text, Precision: 5},
 		{Kind: Quantiles, Input: float, Q: []float64{0.5}, Error: 0.01}, {Kind: Quantiles, Input: float, Q: []float64{0.5}, Error: 0.02},
 		{Kind: Quantiles, Input: whole, Q: []float64{0.5}, Error: 0.01}, {Kind: Quantiles, Input: float, Q: []float64{0.5, 0.25}, Error: 0.01},
+		{Kind: VectorSum, Input: floats, Dim: 2}, {Kind: VectorSum, Input: floats, Dim: 3}, {Kind: VectorSum, Input: floats, Dim: 2, Scale: 1},
+		{Kind: VectorSum, Input: floats, Dim: 2, Bits: 8}, {Kind: VectorMean, Input: floats, Dim: 2},
 	} {
 		if other, ok := seen[s.Key()]; ok {
 			t.Errorf("%+v and %+v: %q", s, other, s.Key())
@@ -140,7 +153,10 @@ func TestKeysDifferExactlyWithMeaning(t *testing.T) {
 
 func TestEmptyStatesTakeOneByte(t *testing.T) {
 	for _, kind := range Kinds() {
-		s := Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Error: 0.01, Q: []float64{0.5}}
+		s := Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Q: []float64{0.5}, Error: 0.01, HalfLife: stamp.Hour, Dim: 2}
+		if s.Feed() == ExactList {
+			s.Input = value.ListOf(whole)
+		}
 		if err := s.Validate(); err != nil {
 			t.Fatal(err)
 		}

@@ -52,6 +52,14 @@ func run(xs ...value.Value) []merge.Input {
 	return events
 }
 
+func list(xs ...int64) value.Value {
+	items := make([]value.Value, len(xs))
+	for i, x := range xs {
+		items[i] = value.Int(x)
+	}
+	return value.Items(items...)
+}
+
 // weighted is one event for each pair of a value and its weight.
 func weighted(pairs ...int64) []merge.Input {
 	var xs []value.Value
@@ -80,7 +88,7 @@ func vectorList() []vector {
 	removed := append(run(value.Text("ATL"), value.Text("ORD")), event(5, 0, value.Text("ORD"), true), event(7, 0, value.Text("JFK"), true))
 	great := value.Dec(value.Int128{Hi: -1 << 31})
 	stairs := append(run(value.Int(3), value.Int(-4), value.Int(9), value.Int(9), value.Int(700)), event(0, 0, value.Int(3), false))
-	list := []vector{
+	all := []vector{
 		{"one", merge.Spec{Kind: merge.Count}, run(value.Int(1))},
 		{"beyond int64", merge.Spec{Kind: merge.Count}, run(value.Int(-1<<63), value.Int(-1<<63))},
 		{"small", merge.Spec{Kind: merge.Sum, Input: whole}, run(value.Int(7), value.Int(-70))},
@@ -107,13 +115,22 @@ func vectorList() []vector {
 		{"removed", merge.Spec{Kind: merge.Set, Input: text, Max: 10, Remove: true}, removed},
 		{"forty", merge.Spec{Kind: merge.Set, Input: whole, Max: 30}, run(numbers(40)...)},
 		{"exact", merge.Spec{Kind: merge.ApproxDistinct, Input: text, Precision: 12}, words},
+		{"three", merge.Spec{Kind: merge.VectorSum, Input: value.ListOf(float), Scale: 2, Dim: 3}, run(list(150, 0, -3), list(50, 1, 5))},
+		{"cancelled", merge.Spec{Kind: merge.VectorSum, Input: value.ListOf(whole), Dim: 2}, run(list(150, 7), list(-150, -7))},
+		{"few bits", merge.Spec{Kind: merge.VectorMean, Input: value.ListOf(float), Scale: 3, Dim: 4, Bits: 4}, run(list(1000, 333, -77, 8), list(-15, 1, 2, 3))},
+		{"zeros at the end", merge.Spec{Kind: merge.VectorSum, Input: value.ListOf(whole), Dim: 2, Bits: 2}, run(list(1000, -300))},
+		{"great", merge.Spec{Kind: merge.VectorMean, Input: value.ListOf(cents), Scale: 2, Dim: 2}, run(value.Items(great, value.Int(1)), value.Items(great, value.Int(2)))},
 		{"dense", merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 6}, run(numbers(100)...)},
 	}
-	list = append(list, quantilesVectors()...)
+	all = append(all, quantilesVectors()...)
 	for _, kind := range merge.Kinds() {
-		list = append(list, vector{"empty", merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Error: 0.01, Q: []float64{0.5}}, nil})
+		s := merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Q: []float64{0.5}, Error: 0.01, HalfLife: stamp.Hour, Dim: 2}
+		if s.Feed() == merge.ExactList {
+			s.Input = value.ListOf(whole)
+		}
+		all = append(all, vector{"empty", s, nil})
 	}
-	return list
+	return all
 }
 
 func (v *vector) fold() merge.State {

@@ -20,6 +20,7 @@ func Cases() []Case {
 	cases = append(cases, latestCases()...)
 	cases = append(cases, touchCases()...)
 	cases = append(cases, topCases()...)
+	cases = append(cases, vectorCases()...)
 	cases = append(cases, distinctCases()...)
 	cases = append(cases, quantilesCases()...)
 	for i := range cases {

@@ -168,10 +168,22 @@ func Few(c *Case) []merge.Input {
 	if c.Spec.Kind == merge.Top && c.Spec.Weight.Kind != value.Null {
 		few = []merge.Input{{X: a, W: value.Int(3)}, {X: b, W: value.Int(5)}, {X: a, W: value.Int(0)}}
 	}
+	if c.Spec.Feed() == merge.ExactList {
+		few = fewVectors(c.Spec.Dim)
+	}
 	if c.Spec.Kind == merge.Mean && c.Spec.Weight.Kind != value.Null {
 		few = []merge.Input{{X: value.Int(-7), W: value.Int(2)}, {X: value.Int(5), W: value.Int(-2)}}
 	}
 	return few
+}
+
+// fewVectors is two vectors of n items, one of which falls below zero.
+func fewVectors(n int) []merge.Input {
+	up, down := make([]value.Value, n), make([]value.Value, n)
+	for i := range n {
+		up[i], down[i] = value.Int(int64(12+1000*i)), value.Int(int64(-8*i))
+	}
+	return []merge.Input{{X: value.Items(up...)}, {X: value.Items(down...)}}
 }
 
 func fewValues(t value.Type) (a, b value.Value) {
