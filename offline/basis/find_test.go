@@ -287,6 +287,24 @@ func TestASampleIsAboutAsLargeAsAsked(t *testing.T) {
 	}
 }
 
+// TestRowsHeldOutTeachNothing: what lies in them alone is missed, and said to be.
+func TestRowsHeldOutTeachNothing(t *testing.T) {
+	var list [][]float64
+	for id := range uint64(200) {
+		x := make([]float64, 5)
+		if mix(mix(id^mix(0)))%10 == 0 {
+			x[4] = 100
+		} else {
+			x[id%2] = 1
+		}
+		list = append(list, x)
+	}
+	fit := find(t, list, Config{Rank: 2})
+	if m := missed(fit.Basis, []float64{0, 0, 0, 0, 1}); math.Abs(m-1) > 1e-6 || math.Abs(fit.Error-1) > 1e-6 {
+		t.Errorf("misses %v of the direction held out, says %v", m, fit.Error)
+	}
+}
+
 func TestOtherLengthsAreCountedAndLeftOut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(12, 13))
 	list, _ := mixture(rng, 100, 4, []float64{1, 1})
