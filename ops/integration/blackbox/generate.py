@@ -51,11 +51,10 @@ AVRO = {
     "doubles": ({"type": "array", "items": "double"}, "list:float64"),
     "strings": ({"type": "array", "items": "string"}, "list:string"),
     "vectors": ({"type": "array", "items": "double"}, "list:float64"),
-    "gaps": ({"type": "array", "items": ["null", "double"]}, "list:float64"),
     "counts": ({"type": "array", "items": "int"}, "list:int64"),
     "prices": ({"type": "array", "items": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}}, "list:decimal:2"),
 }
-LISTS = ("longs", "doubles", "vectors", "gaps", "counts", "prices")
+LISTS = ("longs", "doubles", "vectors", "counts", "prices")
 DEFAULTS = {"int": 7, "long": -3, "double": 2.5, "string": "def", "boolean": True, "enum": "GREEN", "longs": [], "strings": []}
 
 
@@ -115,7 +114,7 @@ def draw(rng, f, base):
     if kind == "strings":
         return [rng.choice(WORDS) for _ in range(rng.choice([0, 1, 2, 4]))]
     if kind in LISTS:
-        items = {"vectors": FLOATS[:17], "gaps": FLOATS[:12] + [None], "counts": INTS, "prices": [0, 1, -1, 250, 12345, -99999]}[kind]
+        items = {"vectors": FLOATS[:17], "counts": INTS, "prices": [0, 1, -1, 250, 12345, -99999]}[kind]
         return [rng.choice(items) for _ in range(rng.choice([3, 3, 3, 3, 2, 0, 4]))]
     raise ValueError(kind)
 
@@ -343,14 +342,18 @@ def parameters(rng, f, exprs):
         f["scale"] = rng.choice([0, 1, 2, 2, 3, 6])
 
 
+def spans(rng, f):
+    f["window"] = rng.choice(WINDOWS)
+    if rng.random() < 0.4:
+        panes = [p for p in (1_000, 1_000_000, 7_000_000, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY) if p <= f["window"] and f["window"] // p <= 500]
+        if panes:
+            f["pane"] = rng.choice(panes)
+
+
 def feature(rng, name, exprs):
     f = {"name": name, "kind": rng.choice(KINDS)}
     if rng.random() < 0.6:
-        f["window"] = rng.choice(WINDOWS)
-        if rng.random() < 0.4:
-            panes = [p for p in (1_000, 1_000_000, 7_000_000, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY) if p <= f["window"] and f["window"] // p <= 500]
-            if panes:
-                f["pane"] = rng.choice(panes)
+        spans(rng, f)
     if rng.random() < 0.4:
         f["where"] = exprs.condition()
     scalars = [k for k in exprs.by_type if not k.startswith("list:")]
@@ -442,8 +445,19 @@ def view(rng, n, s):
     if rng.random() < 0.5:
         v["ttl"] = rng.choice([HOUR, DAY, 3 * DAY])
     for i in range(rng.randint(3, 10)):
-        v["features"].append(feature(rng, f"x{i}" if rng.random() < 0.3 else f"v{n}_{i}", exprs))
+        name = f"x{i}" if rng.random() < 0.3 else f"v{n}_{i}"
+        v["features"].append(another(rng, name, rng.choice(v["features"])) if v["features"] and rng.random() < 0.3 else feature(rng, name, exprs))
     return v
+
+
+def another(rng, name, f):
+    """The same feature over another window."""
+    f = dict(f, name=name)
+    drop = [k for k in ("pane", "exact") if k in f]
+    for k in drop:
+        del f[k]
+    spans(rng, f)
+    return f
 
 
 def service(rng, n, project):

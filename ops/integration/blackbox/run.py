@@ -656,7 +656,9 @@ class Box:
             raise Wrong(f"online features {got['features']}, want {[c[0] for c in columns]}")
         if len(got["rows"]) != len(rows):
             raise Wrong("online rows")
+        features = [self.view(e["view"])["features"][i] for _, _, _, _, e, i in columns]
         for row, answer in zip(rows, got["rows"]):
+            self.judge_errors(features, answer)
             t = parse_time(answer.get("at", got["at"]))
             if at is not None and t != at:
                 raise Wrong(f"asked at {at}, answered at {t}")
@@ -667,6 +669,20 @@ class Box:
                 want = status, shown(value, c[3], to_json), newest
                 if have[0] != status or not agrees(have[1], value, c[3], to_json, same_json) or (None if have[2] is None else parse_time(have[2])) != newest:
                     self.differ(f"online {region} {svc['name']}", c[0], row, t, want, have)
+
+    def judge_errors(self, features, answer):
+        """How far off an answer says that it is: nothing of exact kinds, of sketches at most what their parameters promise."""
+        inexact = {"approx_distinct": lambda f: 1.04 / 64, "top": lambda f: f.get("error", 0.01), "quantiles": lambda f: f.get("relative_error", 0.01)}
+        if ("errors" in answer) != any(f["kind"] in inexact for f in features):
+            raise Wrong(f"errors in {answer}")
+        for f, status, value, error in zip(features, answer["statuses"], answer["values"], answer.get("errors", [])):
+            if status != "PRESENT":
+                ok = error is None
+            else:
+                ok = type(error) is float and 0 <= error <= inexact.get(f["kind"], lambda f: 0)(f)
+                ok = ok and not (error == 0 and f["kind"] == "top" and any(x["error"] for x in value))
+            if not ok:
+                raise Wrong(f"error {error!r} of {f['name']}, a {f['kind']} that is {status} {value}")
 
     def check_early(self, region, svc, row):
         newest = self.newest(svc, row)
