@@ -123,7 +123,7 @@ func TestARestartAdoptsOnlyWhatIsInForce(t *testing.T) {
 // firstOrder names the first record of every partition that has two.
 func firstOrder(w *world) map[kafka.TopicPartition]int64 {
 	below := map[kafka.TopicPartition]int64{}
-	for p, end := range w.ends("eu", w.project.Stream("orders")) {
+	for p, end := range w.ends("eu", w.project.Stream("orders"), "shop.orders") {
 		if end > 1 {
 			below[kafka.TopicPartition{Topic: "shop.orders", Partition: int32(p)}] = 1
 		}

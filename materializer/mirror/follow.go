@@ -10,6 +10,7 @@ import (
 	"anabranch.dev/anabranch/connectors/kafka"
 	"anabranch.dev/anabranch/materializer/worker"
 	"anabranch.dev/anabranch/schemas/definition"
+	"anabranch.dev/anabranch/schemas/position"
 )
 
 // repairs follows the peer's requests for full rounds. Requests from before the
@@ -52,12 +53,12 @@ func (m *Mirror) request(body []byte) {
 		m.cfg.Log.Error("repair request does not decode", "error", err)
 		return
 	}
-	if want.Origin != m.cfg.Name {
+	if of, _ := (position.Source{Origin: want.Origin}).Retracts(); want.Origin != m.cfg.Name && of.Origin != m.cfg.Name {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.reset[laneKey{want.Instance, want.Partition}] = want.Next
+	m.reset[laneKey{want.Instance, want.Partition, want.Origin}] = want.Next
 }
 
 // headerOffset carries, on a copied registry record, its offset in the leading

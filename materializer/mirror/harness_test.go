@@ -338,6 +338,11 @@ func (w *world) converged(names ...string) string {
 	}
 	digest := ""
 	w.eventually("equal digests at the end of all logs", func() bool {
+		for _, name := range names {
+			if !w.settled(w.regions[name]) {
+				return false
+			}
+		}
 		digests := map[string]string{}
 		for _, name := range names {
 			r := w.regions[name]
@@ -359,25 +364,58 @@ func (w *world) converged(names ...string) string {
 	return digest
 }
 
+// settled reports whether no region finds copies any more that it must take
+// back: all know the ids of all logs.
+func (w *world) settled(r *region) bool {
+	for _, l := range r.worker.Lanes() {
+		if l.View.IDs() && !w.covers(r, l.View, false) {
+			return false
+		}
+	}
+	for _, ids := range r.worker.Status().IDs {
+		if ids.Due > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // atEnd reports whether a region has folded everything that any log holds.
 func (w *world) atEnd(r *region) bool {
 	live := r.worker.Live()
-	for name, v := range live.Views {
-		for _, src := range live.Sources {
-			for p, end := range w.ends(src.Origin, live.Project.Stream(live.Project.View(name).Stream)) {
-				if v.Shards[p].Mark(src).Next < end {
-					return false
-				}
-			}
+	for _, v := range live.Views {
+		if !w.covers(r, v, live.Project.SharesIDs(v.Prog.Stream)) {
+			return false
 		}
 	}
 	return len(live.Views) > 0
 }
 
-func (w *world) ends(region string, s *definition.Stream) []int64 {
+// covers reports whether a view has folded the logs of its stream, and of what
+// was taken back.
+func (w *world) covers(r *region, v *state.View, back bool) bool {
+	for _, src := range r.worker.Live().Sources {
+		for p, end := range w.ends(src.Origin, v.Prog.Stream, v.Prog.Stream.Topic) {
+			if v.Shards[p].Mark(src).Next < end {
+				return false
+			}
+		}
+		if !back {
+			continue
+		}
+		for p, end := range w.ends(src.Origin, v.Prog.Stream, definition.RetractionsTopic(v.Prog.Stream.Topic)) {
+			if v.Shards[p].Mark(src.Retractions()).Next < end {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (w *world) ends(region string, s *definition.Stream, topic string) []int64 {
 	tps := make([]kafka.TopicPartition, s.Partitions)
 	for p := range tps {
-		tps[p] = kafka.TopicPartition{Topic: s.Topic, Partition: int32(p)}
+		tps[p] = kafka.TopicPartition{Topic: topic, Partition: int32(p)}
 	}
 	ends, err := w.regions[region].kafka.EndOffsets(w.t.Context(), tps)
 	if err != nil {

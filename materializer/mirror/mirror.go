@@ -80,6 +80,7 @@ type Status struct {
 type laneKey struct {
 	instance  string
 	partition int32
+	source    string // whose log: the own one or that of what it takes back
 }
 
 // lane is how far one view's partition was sent.
@@ -273,51 +274,83 @@ func (m *Mirror) acknowledged(under []sent) error {
 }
 
 func (m *Mirror) noteName(k laneKey) string {
+	if k.source != m.cfg.Name {
+		return fmt.Sprintf("mirror/sent/%s/%s/%d/retractions", m.cfg.Peer, k.instance, k.partition)
+	}
 	return fmt.Sprintf("mirror/sent/%s/%s/%d", m.cfg.Peer, k.instance, k.partition)
+}
+
+// wavefront is what a wave is made of while it is gathered.
+type wavefront struct {
+	records []kafka.Record
+	under   []sent
+}
+
+func (w *wavefront) add(key laneKey, hi position.Mark, recs []kafka.Record) {
+	if len(recs) > 0 {
+		w.records, w.under = append(w.records, recs...), append(w.under, sent{key, hi, len(recs)})
+	}
 }
 
 // gather takes the rounds of all lanes that moved since they were last sent.
 func (m *Mirror) gather(ctx context.Context) ([]kafka.Record, []sent, error) {
-	var records []kafka.Record
-	var under []sent
-	src := position.Source{Origin: m.cfg.Name, Incarnation: 1}
+	var w wavefront
 	live, lanes := m.cfg.Region.Live(), m.cfg.Region.Lanes()
 	m.forget(lanes)
 	for name, l := range lanes {
-		v := live.Project.View(name)
-		if v == nil || !v.MayHold(m.cfg.Peer) {
-			continue
+		if !l.View.IDs() {
+			if v := live.Project.View(name); v == nil || !v.MayHold(m.cfg.Peer) {
+				continue
+			}
 		}
 		for _, shard := range l.View.Shards {
-			key := laneKey{l.View.Instance, shard.Partition()}
-			ln, err := m.lane(ctx, key, l, src)
-			if errors.Is(err, worker.ErrStopped) {
-				continue // halted; the others go on
-			}
-			if err != nil {
+			err := m.gatherShard(ctx, &w, live, name, l, shard)
+			if err != nil && !errors.Is(err, worker.ErrStopped) { // halted; the others go on
 				return nil, nil, err
-			}
-			if shard.Mark(src).Next <= ln.lo.Next {
-				continue
-			}
-			head := round.Header{
-				View: name, Instance: l.View.Instance, Source: src, Partition: key.partition,
-				Epoch: m.epoch, Round: m.nextRound(), Lo: ln.lo, Catalogue: live.Catalogue,
-			}
-			topic := definition.DeltaTopic(live.Project.Name, l.View.Prog.Stream.Name, m.cfg.Name)
-			recs, hi, err := m.take(ctx, l, head, topic)
-			if errors.Is(err, worker.ErrStopped) {
-				continue
-			}
-			if err != nil {
-				return nil, nil, err
-			}
-			if len(recs) > 0 {
-				records, under = append(records, recs...), append(under, sent{key, hi, len(recs)})
 			}
 		}
 	}
-	return records, under, nil
+	return w.records, w.under, nil
+}
+
+// gatherShard takes the rounds of one shard: of the own log, and of what it takes
+// back. The latter is cut first and sent last, so that it takes back nothing
+// that the receiver has not counted.
+func (m *Mirror) gatherShard(ctx context.Context, w *wavefront, live *state.Live, name string, l worker.Lane, shard *state.Shard) error {
+	own := position.Source{Origin: m.cfg.Name, Incarnation: 1}
+	var back wavefront
+	if !l.View.IDs() {
+		if err := m.gatherLog(ctx, &back, live, name, l, shard, own.Retractions()); err != nil {
+			return err
+		}
+	}
+	if err := m.gatherLog(ctx, w, live, name, l, shard, own); err != nil {
+		return err
+	}
+	w.records, w.under = append(w.records, back.records...), append(w.under, back.under...)
+	return nil
+}
+
+// gatherLog takes the round of one shard and log, if it moved.
+func (m *Mirror) gatherLog(ctx context.Context, w *wavefront, live *state.Live, name string, l worker.Lane, shard *state.Shard, src position.Source) error {
+	key := laneKey{l.View.Instance, shard.Partition(), src.Origin}
+	if shard.Mark(src).Next == 0 {
+		return nil
+	}
+	ln, err := m.lane(ctx, key, l, src)
+	if err != nil || shard.Mark(src).Next <= ln.lo.Next {
+		return err
+	}
+	head := round.Header{
+		View: name, Instance: l.View.Instance, Source: src, Partition: key.partition,
+		Epoch: m.epoch, Round: m.nextRound(), Lo: ln.lo, Catalogue: live.Catalogue,
+	}
+	topic := definition.DeltaTopic(live.Project.Name, l.View.Prog.Stream.Name, m.cfg.Name)
+	recs, hi, err := m.take(ctx, l, head, topic)
+	if err == nil {
+		w.add(key, hi, recs)
+	}
+	return err
 }
 
 // forget drops the lanes of instances that the region no longer folds.
@@ -336,7 +369,7 @@ func (m *Mirror) take(ctx context.Context, l worker.Lane, head round.Header, top
 	var pieces [][]byte
 	err := l.Do(ctx, head.Partition, func(s *state.Shard) error {
 		var err error
-		head, pieces, err = s.Round(m.cfg.Peer, head, pieceBytes)
+		head, pieces, err = s.Round(m.linkName(head.Source), head, pieceBytes)
 		return err
 	})
 	if err != nil {
@@ -373,12 +406,20 @@ func (m *Mirror) lane(ctx context.Context, key laneKey, l worker.Lane, src posit
 	if ln.linked && ln.view == l.View {
 		return ln, nil
 	}
-	err := l.Do(ctx, key.partition, func(s *state.Shard) error { return s.Link(m.cfg.Peer, src, ln.lo) })
+	err := l.Do(ctx, key.partition, func(s *state.Shard) error { return s.Link(m.linkName(src), src, ln.lo) })
 	if err != nil {
 		return nil, err
 	}
 	ln.view, ln.linked = l.View, true
 	return ln, nil
+}
+
+// linkName is what a shard knows a lane's log by.
+func (m *Mirror) linkName(src position.Source) string {
+	if src.Origin == m.cfg.Name {
+		return m.cfg.Peer
+	}
+	return src.Origin + m.cfg.Peer
 }
 
 // closings is a record of the latest closings of the own logs, if it is time
@@ -391,8 +432,10 @@ func (m *Mirror) closings(leaving bool) *kafka.Record {
 	var list []state.Closing
 	for i := range p.Streams {
 		src := position.Source{Origin: m.cfg.Name, Incarnation: 1}
-		if c, ok := m.cfg.Region.Closings().Latest(p.Streams[i].Name, src); ok {
-			list = append(list, c)
+		for _, log := range []position.Source{src, src.Retractions()} {
+			if c, ok := m.cfg.Region.Closings().Latest(p.Streams[i].Name, log); ok {
+				list = append(list, c)
+			}
 		}
 	}
 	if len(list) == 0 {

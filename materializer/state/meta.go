@@ -19,7 +19,9 @@ type Meta struct {
 	// Identity names the log that the own mark counts in: cluster id, topic
 	// id, and the leader epoch of the last record folded.
 	Identity Identity
-	Counts   Counts
+	// Retractions names the own log of retractions; zero if there is none.
+	Retractions Identity
+	Counts      Counts
 }
 
 // Counts is what became of the own log's accepted events, counted from its
@@ -29,6 +31,9 @@ type Counts struct {
 	Filtered int64 // left out by the view's where
 	Repeated int64 // left out because their id had counted before
 	Failed   int64 // expressions that failed at run time and counted as null
+	// Retracted counts own events that were taken back, because another region
+	// had accepted them before.
+	Retracted int64
 }
 
 // Identity tells one life of a Kafka partition from another.
@@ -38,10 +43,19 @@ type Identity struct {
 	LeaderEpoch int32  // of the last record folded; -1: none
 }
 
-const metaVersion = 1
+// The versions of a shard's meta: the second also has what is said of the own log
+// of retractions, and is written where there is one.
+const (
+	metaVersion            = 1
+	metaVersionRetractions = 2
+)
 
 func (m *Meta) append(dst []byte) []byte {
-	dst = append(dst, metaVersion)
+	version := byte(metaVersion)
+	if m.Retractions.ClusterID != "" {
+		version = metaVersionRetractions
+	}
+	dst = append(dst, version)
 	dst = m.Frontier.Append(dst)
 	origins := make([]string, 0, len(m.Deltas))
 	for o := range m.Deltas {
@@ -53,13 +67,28 @@ func (m *Meta) append(dst []byte) []byte {
 		dst = appendText(dst, o)
 		dst = binary.AppendUvarint(dst, uint64(m.Deltas[o]))
 	}
-	dst = appendText(dst, m.Identity.ClusterID)
-	dst = appendText(dst, m.Identity.TopicID)
-	dst = binary.AppendVarint(dst, int64(m.Identity.LeaderEpoch))
+	dst = m.Identity.append(dst)
 	for _, n := range []int64{m.Counts.Events, m.Counts.Filtered, m.Counts.Repeated, m.Counts.Failed} {
 		dst = binary.AppendUvarint(dst, uint64(n))
 	}
+	if version == metaVersionRetractions {
+		dst = m.Retractions.append(dst)
+		dst = binary.AppendUvarint(dst, uint64(m.Counts.Retracted))
+	}
 	return dst
+}
+
+func (id *Identity) append(dst []byte) []byte {
+	dst = appendText(dst, id.ClusterID)
+	dst = appendText(dst, id.TopicID)
+	return binary.AppendVarint(dst, int64(id.LeaderEpoch))
+}
+
+func (r *textReader) identity() Identity {
+	id := Identity{ClusterID: r.text(), TopicID: r.text()}
+	u := r.uvarint()
+	id.LeaderEpoch = int32(int64(u>>1) ^ -int64(u&1))
+	return id
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -67,8 +96,8 @@ func appendText(dst []byte, s string) []byte {
 }
 
 func decodeMeta(b []byte) (Meta, error) {
-	if len(b) == 0 || b[0] != metaVersion {
-		return Meta{}, fmt.Errorf("meta: not version %d", metaVersion)
+	if len(b) == 0 || b[0] != metaVersion && b[0] != metaVersionRetractions {
+		return Meta{}, fmt.Errorf("meta: not version %d or %d", metaVersion, metaVersionRetractions)
 	}
 	f, n, err := position.DecodeFrontier(b[1:])
 	if err != nil {
@@ -83,11 +112,12 @@ func decodeMeta(b []byte) (Meta, error) {
 		origin := r.text()
 		m.Deltas[origin] = int64(r.uvarint())
 	}
-	m.Identity.ClusterID, m.Identity.TopicID = r.text(), r.text()
-	u := r.uvarint()
-	m.Identity.LeaderEpoch = int32(int64(u>>1) ^ -int64(u&1))
+	m.Identity = r.identity()
 	for _, n := range []*int64{&m.Counts.Events, &m.Counts.Filtered, &m.Counts.Repeated, &m.Counts.Failed} {
 		*n = int64(r.uvarint())
+	}
+	if b[0] == metaVersionRetractions {
+		m.Retractions, m.Counts.Retracted = r.identity(), int64(r.uvarint())
 	}
 	if r.err == nil && len(r.b) > 0 {
 		r.err = fmt.Errorf("%d bytes too many", len(r.b))

@@ -20,7 +20,13 @@ func anyMeta(t *rapid.T) Meta {
 		}
 	}
 	m.Identity = Identity{ClusterID: rapid.String().Draw(t, "cluster"), TopicID: rapid.String().Draw(t, "topic"), LeaderEpoch: rapid.Int32Range(-1, 1<<30).Draw(t, "epoch")}
+	if rapid.Bool().Draw(t, "retractions") {
+		m.Retractions = Identity{ClusterID: "c" + rapid.String().Draw(t, "cluster"), TopicID: rapid.String().Draw(t, "topic"), LeaderEpoch: rapid.Int32Range(-1, 1<<30).Draw(t, "epoch")}
+	}
 	m.Counts = Counts{Events: rapid.Int64Range(0, 1<<50).Draw(t, "events"), Failed: rapid.Int64Range(0, 9).Draw(t, "failed")}
+	if m.Retractions.ClusterID != "" {
+		m.Counts.Retracted = rapid.Int64Range(0, 1<<50).Draw(t, "retracted")
+	}
 	return m
 }
 

@@ -53,6 +53,9 @@ func (s *Shard) Digest(h hash.Hash) (int, error) {
 // Link begins to remember, for a link by name, which keys change, and marks
 // all rows that changed at or beyond lo as changed for it.
 func (s *Shard) Link(name string, src position.Source, lo position.Mark) error {
+	if s.copies != nil {
+		return nil // ids are found by their offsets
+	}
 	keys := map[string]struct{}{}
 	err := s.Scan(func(key, bytes []byte) error {
 		row, err := s.view.Prog.Decode(bytes)
@@ -67,7 +70,7 @@ func (s *Shard) Link(name string, src position.Source, lo position.Mark) error {
 	if err != nil {
 		return err
 	}
-	s.links[name] = &link{changed: keys}
+	s.links[name] = &link{source: src, changed: keys}
 	s.generation++
 	return nil
 }
@@ -77,6 +80,7 @@ func (s *Shard) Unlink(name string) { delete(s.links, name) }
 
 // link is what one receiver has yet to hear of.
 type link struct {
+	source  position.Source
 	changed map[string]struct{} // keys whose own part changed since the last round was taken
 	sent    map[string]struct{} // keys of the last round
 	hi      int64               // where the last round ended
@@ -89,7 +93,9 @@ func (s *Shard) mark(e *entry) {
 	}
 	e.marked = s.generation
 	for _, l := range s.links {
-		l.changed[e.key] = struct{}{}
+		if _, ok := l.source.Retracts(); !ok {
+			l.changed[e.key] = struct{}{}
+		}
 	}
 }
 
@@ -105,6 +111,13 @@ func (s *Shard) Round(name string, head round.Header, limit int) (round.Header, 
 	head.Hi = s.meta.Frontier[s.Log(head.Source)]
 	if head.Hi.Next <= head.Lo.Next {
 		return head, nil, nil
+	}
+	if s.copies != nil {
+		pieces, err := s.copies.round(head, limit)
+		return head, pieces, err
+	}
+	if of, ok := head.Source.Retracts(); ok {
+		head.After = s.meta.Frontier[s.Log(of)].Next
 	}
 	l := s.links[name]
 	if l == nil {

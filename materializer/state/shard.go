@@ -32,6 +32,8 @@ type Shard struct {
 
 	dirty      []*entry               // to be written by the next flush
 	ids        map[idHash]stamp.Stamp // ids that counted since the last flush
+	taken      map[int64]struct{}     // own records that were taken back since the last flush
+	copies     *copyBook              // of a stream's ids: what there is instead of rows
 	links      map[string]*link       // by name
 	wanted     chan string            // keys of rows that readers fetched from disk
 	generation uint64                 // of entries' marks; grows when a link's changed keys are taken
@@ -58,9 +60,14 @@ func openShard(v *View, partition int32) (*Shard, error) {
 	}
 	s := &Shard{
 		view: v, partition: partition, space: sp, mach: v.Prog.New(),
-		rows: map[string]*entry{}, ids: map[idHash]stamp.Stamp{},
+		rows: map[string]*entry{}, ids: map[idHash]stamp.Stamp{}, taken: map[int64]struct{}{},
 		closed: map[position.Source]stamp.Micros{}, links: map[string]*link{}, generation: 1, wanted: make(chan string, maxWanted),
 		meta: Meta{Frontier: position.Frontier{}, Deltas: map[string]int64{}, Identity: Identity{LeaderEpoch: -1}},
+	}
+	if v.ids {
+		if s.copies, err = openCopies(s); err != nil {
+			return nil, err
+		}
 	}
 	b, err := v.store.get(sp.key(tagMeta, nil))
 	if err != nil || b == nil {
@@ -105,6 +112,13 @@ func (s *Shard) Identity() Identity { return s.meta.Identity }
 // flush.
 func (s *Shard) SetIdentity(id Identity) { s.meta.Identity = id }
 
+// Retractions is the identity of the own log of retractions as last folded.
+func (s *Shard) Retractions() Identity { return s.meta.Retractions }
+
+// SetRetractions replaces the identity of the own log of retractions; it is
+// stored with the next flush.
+func (s *Shard) SetRetractions(id Identity) { s.meta.Retractions = id }
+
 // Counts is what the shard has done. Readers may call it.
 func (s *Shard) Counts() Counts {
 	s.mu.RLock()
@@ -114,7 +128,12 @@ func (s *Shard) Counts() Counts {
 
 // Crowded reports whether the rows in memory have outgrown their share, so that
 // a flush is due for some to leave.
-func (s *Shard) Crowded() bool { return s.bytes > s.view.store.rowLimit() && len(s.dirty) > 0 }
+func (s *Shard) Crowded() bool {
+	if s.copies != nil {
+		return len(s.copies.ids) > maxHeldIDs
+	}
+	return s.bytes > s.view.store.rowLimit() && len(s.dirty) > 0
+}
 
 // load finds a row in memory or on disk, or makes an empty one.
 func (s *Shard) load(key []byte) (*entry, error) {
@@ -132,6 +151,7 @@ func (s *Shard) load(key []byte) (*entry, error) {
 	if row == nil {
 		row = &fold.Row{}
 	}
+	s.view.Prog.Tile(row) // here, since readers may not
 	e := &entry{key: string(key), row: row, size: row.Size() + len(key), used: true}
 	s.rows[e.key] = e
 	s.bytes += e.size

@@ -98,6 +98,11 @@ const (
 	tagRow  = 'r' // a row by its key
 	tagID   = 'i' // an event id that counted, by its hash
 	tagNote = 'n' // a note by its name
+
+	tagTaken  = 'x' // that the own record at an offset was taken back
+	tagCopies = 'o' // of a stream's ids: the copies of an id, by its hash
+	tagOffset = 'q' // the own copy at an offset
+	tagDue    = 't' // that the own copy at an offset may have to be taken back
 )
 
 type space struct {
@@ -154,7 +159,7 @@ func (s *Store) Drop(instance string) error {
 		return err
 	}
 	b := s.db.NewBatch()
-	for _, tag := range []byte{tagMeta, tagRow, tagID} {
+	for _, tag := range []byte{tagMeta, tagRow, tagID, tagTaken, tagCopies, tagOffset, tagDue} {
 		prefix := sp.prefix(tag)[:9]
 		if err := b.DeleteRange(prefix, end(prefix), nil); err != nil {
 			return fmt.Errorf("drop %s: %w", instance, err)

@@ -47,6 +47,9 @@ func (tx Tx) Abort(cause error) {
 // means that the view cannot take the event; nothing was changed.
 func (tx Tx) Event(src position.Source, ev *wire.Event, st stamp.Stamp) (wire.Verdict, error) {
 	s := tx.s
+	if s.copies != nil {
+		return wire.Verdict{}, s.copies.count(ev, st)
+	}
 	if v := s.mach.Prepare(ev); v.Reason != "" {
 		return v, nil
 	}
@@ -110,16 +113,9 @@ func hashID(key, id []byte) idHash {
 // and remembers it if so.
 func (s *Shard) first(ev *wire.Event, st stamp.Stamp) (bool, error) {
 	h := hashID(ev.Key, ev.ID)
-	prev, known := s.ids[h]
-	if !known {
-		s.lookups++
-		b, err := s.view.store.get(s.space.key(tagID, h[:]))
-		if err != nil {
-			return false, err
-		}
-		if known = len(b) == 8; known {
-			prev = stamp.Stamp(binary.BigEndian.Uint64(b))
-		}
+	prev, known, err := s.lastOf(h)
+	if err != nil {
+		return false, err
 	}
 	if known && !fold.Counts(prev, st, s.view.Prog.Stream.EventIDHorizon) {
 		s.meta.Counts.Repeated++
@@ -127,4 +123,17 @@ func (s *Shard) first(ev *wire.Event, st stamp.Stamp) (bool, error) {
 	}
 	s.ids[h] = st
 	return true, nil
+}
+
+// lastOf is the stamp of the last record of an id that counted, if it is known.
+func (s *Shard) lastOf(h idHash) (last stamp.Stamp, known bool, err error) {
+	if last, known = s.ids[h]; known {
+		return last, true, nil
+	}
+	s.lookups++
+	b, err := s.view.store.get(s.space.key(tagID, h[:]))
+	if known = len(b) == 8; known {
+		last = stamp.Stamp(binary.BigEndian.Uint64(b))
+	}
+	return last, known, err
 }

@@ -20,6 +20,7 @@ type View struct {
 	Prog     *fold.Program
 	Shards   []*Shard // by partition
 
+	ids      bool // the ids of a stream: there are no rows
 	store    *Store
 	machines sync.Pool
 	ready    atomic.Bool
@@ -33,15 +34,23 @@ type View struct {
 
 // OpenView opens what the store holds of an instance, or begins it empty.
 func (s *Store) OpenView(name, instance string, version int, region string, prog *fold.Program) (*View, error) {
-	v := &View{
-		Name: name, Instance: instance, Version: version, Region: region, Prog: prog,
-		store: s, change: make(chan struct{}),
-	}
+	return s.open(&View{Name: name, Instance: instance, Version: version, Region: region, Prog: prog})
+}
+
+// OpenIDs opens what the store holds of the ids of a stream, or begins it
+// empty. prog is a program of the stream without features.
+func (s *Store) OpenIDs(name, instance, region string, prog *fold.Program) (*View, error) {
+	return s.open(&View{Name: name, Instance: instance, Region: region, Prog: prog, ids: true})
+}
+
+func (s *Store) open(v *View) (*View, error) {
+	prog := v.Prog
+	v.store, v.change = s, make(chan struct{})
 	v.machines.New = func() any { return prog.New() }
 	for p := range prog.Stream.Partitions {
 		shard, err := openShard(v, p)
 		if err != nil {
-			return nil, fmt.Errorf("open view %s: %w", name, err)
+			return nil, fmt.Errorf("open view %s: %w", v.Name, err)
 		}
 		v.Shards = append(v.Shards, shard)
 	}
@@ -66,6 +75,9 @@ func (v *View) Retire() {
 	v.store.shards.Add(-int64(len(v.Shards)))
 	v.publish()
 }
+
+// IDs reports whether the view is the ids of a stream, and has no rows.
+func (v *View) IDs() bool { return v.ids }
 
 // Ready reports whether the view has folded all that was in the logs when it
 // was opened for the first time, so that it may serve.

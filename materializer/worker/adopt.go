@@ -35,6 +35,7 @@ func adoptionOf(s catalogue.State, region string) adoption {
 		view := definition.Encode(&definition.Project{Name: "v", Views: []definition.View{*s.Project.View(v.Name)}})
 		a.keys[v.Name] = fmt.Sprintf("%s|%d|%v|%v|%s", v.Hash, v.Version, s.Project.Regions, s.Project.View(v.Name).MayHold(region), view)
 	}
+	a.addIDs()
 	return a
 }
 
@@ -102,15 +103,14 @@ func (r *Region) setPipelines(m map[string]*pipeline) {
 // pipelinesFor makes the pipelines that the definitions ask for: those that are
 // at work already, and new ones. On an error the new ones are stopped.
 func (r *Region) pipelinesFor(ctx context.Context, a adoption, programs map[string]*fold.Program) (map[string]*pipeline, error) {
-	next := make(map[string]*pipeline, len(a.project.Views))
+	next := make(map[string]*pipeline, len(a.keys))
 	var begun []*pipeline
-	for i := range a.project.Views {
-		v := &a.project.Views[i]
-		if p := r.pipelines[v.Name]; p != nil && p.key == a.keys[v.Name] {
-			next[v.Name] = p
+	for _, name := range sortedKeys(a.keys) {
+		if p := r.pipelines[name]; p != nil && p.key == a.keys[name] {
+			next[name] = p
 			continue
 		}
-		p, err := r.begin(ctx, a, v, programs[v.Name])
+		p, err := r.begin(ctx, a, name, programs[name])
 		if err != nil {
 			for _, p := range begun {
 				p.stop()
@@ -118,22 +118,22 @@ func (r *Region) pipelinesFor(ctx context.Context, a adoption, programs map[stri
 			}
 			return nil, err
 		}
-		next[v.Name] = p
+		next[name] = p
 		begun = append(begun, p)
 	}
 	return next, nil
 }
 
-// begin opens and runs the pipeline of one view.
-func (r *Region) begin(ctx context.Context, a adoption, v *definition.View, prog *fold.Program) (*pipeline, error) {
-	view, err := r.cfg.Store.OpenView(v.Name, a.instances[v.Name], a.versions[v.Name], r.cfg.Region, prog)
+// begin opens and runs the pipeline of one view, or of a stream's ids.
+func (r *Region) begin(ctx context.Context, a adoption, name string, prog *fold.Program) (*pipeline, error) {
+	view, err := r.open(a, name, prog)
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.openPipeline(ctx, a.keys[v.Name], view, a.project, v.MayHold(r.cfg.Region))
+	p, err := r.openPipeline(ctx, a.keys[name], view, a.project, view.IDs() || a.project.View(name).MayHold(r.cfg.Region))
 	if err != nil {
 		view.Retire()
-		return nil, fmt.Errorf("view %s: %w", v.Name, err)
+		return nil, fmt.Errorf("view %s: %w", name, err)
 	}
 	run, cancel := context.WithCancel(ctx)
 	p.cancel = cancel
@@ -153,7 +153,7 @@ func (r *Region) publish(a adoption, next map[string]*pipeline) (former []*pipel
 	}
 	slices.SortFunc(live.Sources, position.Source.Compare)
 	for name, p := range next {
-		if a.project.View(name).MayHold(r.cfg.Region) {
+		if v := a.project.View(name); v != nil && v.MayHold(r.cfg.Region) {
 			live.Views[name] = p.view
 		}
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,7 +30,7 @@ func (r *Region) close(ctx context.Context) error {
 		if p == nil {
 			continue
 		}
-		if err := r.askEnds(ctx, p); err != nil && ctx.Err() == nil {
+		if err := errors.Join(r.closeRetractions(ctx, p), r.askEnds(ctx, p)); err != nil && ctx.Err() == nil {
 			r.cfg.Log.Debug("ask for ends", "error", err)
 			if err := pause(ctx, time.Second); err != nil {
 				return err
@@ -84,6 +85,39 @@ func (r *Region) closeStreams(ctx context.Context, streams []definition.Stream) 
 		c := state.Closing{Stream: s.Name, Source: r.own(), Closed: closed, Ends: make([]int64, s.Partitions)}
 		for n := range s.Partitions {
 			c.Ends[n] = ends[kafka.TopicPartition{Topic: s.Topic, Partition: n}].High
+		}
+		r.closings.Add(c)
+	}
+	return nil
+}
+
+// closeRetractions says how far the own logs of retractions go, so that a
+// region that misses the last of them asks for it.
+func (r *Region) closeRetractions(ctx context.Context, p *definition.Project) error {
+	var tps []kafka.TopicPartition
+	for i := range p.Streams {
+		if s := &p.Streams[i]; p.SharesIDs(s) {
+			for n := range s.Partitions {
+				tps = append(tps, kafka.TopicPartition{Topic: definition.RetractionsTopic(s.Topic), Partition: n})
+			}
+		}
+	}
+	if len(tps) == 0 {
+		return nil
+	}
+	closed := r.now() - stamp.Micros(r.cfg.Epsilon.Microseconds())
+	ends, err := r.cfg.Kafka.EndOffsets(ctx, tps)
+	if err != nil {
+		return err
+	}
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		if !p.SharesIDs(s) {
+			continue
+		}
+		c := state.Closing{Stream: s.Name, Source: r.own().Retractions(), Closed: closed, Ends: make([]int64, s.Partitions)}
+		for n := range s.Partitions {
+			c.Ends[n] = ends[kafka.TopicPartition{Topic: definition.RetractionsTopic(s.Topic), Partition: n}].High
 		}
 		r.closings.Add(c)
 	}
@@ -165,7 +199,8 @@ func (r *Region) heard(reader *kafka.Reader, recs *kafka.Records) {
 			continue
 		}
 		for _, c := range list {
-			if c.Source.Origin != r.cfg.Region {
+			of, _ := c.Source.Retracts()
+			if c.Source.Origin != r.cfg.Region && of.Origin != r.cfg.Region {
 				r.closings.Add(c)
 			}
 		}

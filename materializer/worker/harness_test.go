@@ -145,7 +145,7 @@ func (s *stand) sell(t testing.TB, n int) (bytes int) {
 func (s *stand) begin(t testing.TB, store *state.Store) *pipeline {
 	t.Helper()
 	a, view, prog := s.adoption(t, store)
-	p, err := s.region.begin(context.Background(), a, view, prog)
+	p, err := s.region.begin(context.Background(), a, view.Name, prog)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,10 +30,12 @@ type owner struct {
 	inbox chan func()
 	done  chan struct{} // closed when run has returned
 
-	receivers map[string]*round.Receiver // by origin
-	asked     map[string]time.Time       // when a full round was last asked for, by origin
+	receivers map[string]*round.Receiver // by origin, also of retractions
+	asked     map[string]time.Time       // when a full round was last asked for, likewise
 	moved     bool                       // the frontier or a delta offset moved since the last flush
 	parked    bool                       // records of the own log were let go, and it is not read
+	held      bool                       // those of the log of retractions, likewise
+	heldFor   int64                      // up to where the own log must be folded for it to be read again
 	awaited   map[string]awaited         // what was last seen to be missing, by origin
 	folded    atomic.Int64               // own records folded since the start
 	busy      atomic.Int64               // nanoseconds spent folding
@@ -111,8 +113,11 @@ func (o *owner) do(ctx context.Context, fn func(*state.Shard) error) error {
 func (o *owner) take(ctx context.Context, recs *kafka.Records) error {
 	begin := time.Now()
 	defer func() { o.busy.Add(int64(time.Since(begin))) }()
-	if recs.Topic == o.p.topic {
+	switch recs.Topic {
+	case o.p.topic:
 		return o.fold(ctx, recs)
+	case o.p.retractions:
+		return o.retract(ctx, recs)
 	}
 	return o.receive(ctx, recs)
 }
@@ -232,9 +237,12 @@ func (o *owner) rest(ctx context.Context, d time.Duration) error {
 		case fn := <-o.inbox:
 			fn()
 		case recs := <-o.work:
-			if recs.Topic != o.p.topic {
+			switch {
+			case recs.Topic == o.p.retractions:
+				o.hold(0)
+			case recs.Topic != o.p.topic:
 				err = o.receive(ctx, &recs)
-			} else if !o.parked {
+			case !o.parked:
 				o.parked = true
 				o.p.reader.Remove(kafka.TopicPartition{Topic: o.p.topic, Partition: o.shard.Partition()})
 			}
@@ -252,6 +260,10 @@ func (o *owner) resume() {
 	if o.parked {
 		o.parked = false
 		o.p.reader.Add(o.assignment())
+	}
+	if o.held && o.shard.Mark(o.source).Next >= o.heldFor {
+		o.held = false
+		o.p.reader.Add(o.retractions())
 	}
 }
 

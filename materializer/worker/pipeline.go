@@ -27,13 +27,17 @@ type pipeline struct {
 	view    *state.View
 	topic   string            // the own stream topic
 	origins map[string]string // delta topic → origin
-	reader  *kafka.Reader
-	owners  []*owner
+	// retractions is the own topic of retractions of a stream whose ids are
+	// shared; empty: there is none.
+	retractions string
+	corrections kafka.Identity // of the log of retractions
+	reader      *kafka.Reader
+	owners      []*owner
 
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	targets map[string]state.Closing // by origin, what to have folded before serving
+	targets map[position.Source]state.Closing // what to have folded before serving
 
 	mu     sync.Mutex
 	halted map[int32]error
@@ -44,7 +48,10 @@ type pipeline struct {
 func (r *Region) openPipeline(ctx context.Context, key string, view *state.View, project *definition.Project, holds bool) (*pipeline, error) {
 	p := &pipeline{
 		r: r, project: project.Name, key: key, view: view, topic: view.Prog.Stream.Topic, origins: map[string]string{},
-		done: make(chan struct{}), halted: map[int32]error{}, targets: map[string]state.Closing{},
+		done: make(chan struct{}), halted: map[int32]error{}, targets: map[position.Source]state.Closing{},
+	}
+	if project.SharesIDs(view.Prog.Stream) {
+		p.retractions = definition.RetractionsTopic(p.topic)
 	}
 	if holds {
 		for _, origin := range project.Regions {
@@ -57,6 +64,11 @@ func (r *Region) openPipeline(ctx context.Context, key string, view *state.View,
 	var err error
 	if p.identity, err = r.cfg.Kafka.Identity(ctx, p.topic); err != nil {
 		return nil, err
+	}
+	if p.retractions != "" {
+		if p.corrections, err = r.cfg.Kafka.Identity(ctx, p.retractions); err != nil {
+			return nil, err
+		}
 	}
 	for _, shard := range view.Shards {
 		o, err := newOwner(p, shard)
@@ -87,6 +99,9 @@ func (p *pipeline) assign(ctx context.Context, id kafka.Identity) ([]kafka.Assig
 		}
 		o.shard.SetIdentity(state.Identity{ClusterID: id.ClusterID, TopicID: id.TopicID.String(), LeaderEpoch: have.LeaderEpoch})
 		list = append(list, o.assignment())
+		if p.retractions != "" {
+			list = append(list, p.assignRetractions(o)...)
+		}
 	}
 	for topic, origin := range p.origins {
 		starts, err := p.deltaStarts(ctx, topic)
@@ -156,6 +171,9 @@ func (p *pipeline) run(outer context.Context) {
 	}
 	group.Go(func() error { return p.poll(ctx) })
 	group.Go(func() error { return p.becomeReady(ctx) })
+	if p.view.IDs() {
+		group.Go(func() error { return p.takeBack(ctx) })
+	}
 	if err := group.Wait(); err != nil && outer.Err() == nil {
 		for i := range p.owners {
 			p.halt(int32(i), err)
@@ -219,15 +237,21 @@ func (p *pipeline) becomeReady(ctx context.Context) error {
 		p.view.SetReady()
 		return nil
 	}
-	target, err := p.ownEnds(ctx)
+	target, err := p.ownEnds(ctx, p.topic)
 	if err != nil {
 		return err
+	}
+	var corrected []int64
+	if p.retractions != "" {
+		if corrected, err = p.ownEnds(ctx, p.retractions); err != nil {
+			return err
+		}
 	}
 	began := p.r.cfg.Now()
 	deadline := time.Now().Add(peerPatience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !p.reached(target) || !p.heard(began, time.Now().After(deadline)) {
+	for !p.reached(target) || !p.corrected(corrected) || !p.heard(began, time.Now().After(deadline)) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -242,10 +266,10 @@ func (p *pipeline) becomeReady(ctx context.Context) error {
 	return nil
 }
 
-func (p *pipeline) ownEnds(ctx context.Context) ([]int64, error) {
+func (p *pipeline) ownEnds(ctx context.Context, topic string) ([]int64, error) {
 	tps := make([]kafka.TopicPartition, len(p.owners))
 	for i := range tps {
-		tps[i] = kafka.TopicPartition{Topic: p.topic, Partition: int32(i)}
+		tps[i] = kafka.TopicPartition{Topic: topic, Partition: int32(i)}
 	}
 	for {
 		ends, err := p.r.cfg.Kafka.EndOffsets(ctx, tps)
@@ -282,9 +306,8 @@ func (p *pipeline) reached(ends []int64) bool {
 
 // heard reports whether what the other regions' logs held at began is folded.
 func (p *pipeline) heard(began stamp.Micros, impatient bool) bool {
-	for _, origin := range p.origins {
-		src := position.Source{Origin: origin, Incarnation: 1}
-		c, ok := p.targets[origin]
+	for _, src := range p.others() {
+		c, ok := p.targets[src]
 		if !ok {
 			if c, ok = p.r.closings.Latest(p.view.Prog.Stream.Name, src); !ok && impatient {
 				continue
@@ -292,7 +315,7 @@ func (p *pipeline) heard(began stamp.Micros, impatient bool) bool {
 			if !ok || c.Closed < began {
 				return false
 			}
-			p.targets[origin] = c
+			p.targets[src] = c
 		}
 		for i, o := range p.owners {
 			if i < len(c.Ends) && o.shard.Mark(src).Next < c.Ends[i] {
@@ -301,6 +324,30 @@ func (p *pipeline) heard(began stamp.Micros, impatient bool) bool {
 		}
 	}
 	return true
+}
+
+// corrected reports whether the own log of retractions is folded up to ends.
+func (p *pipeline) corrected(ends []int64) bool {
+	for i := range ends {
+		if o := p.owners[i]; o.shard.Mark(o.source.Retractions()).Next < ends[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// others are the sources whose rounds the pipeline takes. The retractions of a
+// stream's ids are of no use to the ids of another region.
+func (p *pipeline) others() []position.Source {
+	var list []position.Source
+	for _, origin := range p.origins {
+		src := position.Source{Origin: origin, Incarnation: 1}
+		list = append(list, src)
+		if p.retractions != "" && !p.view.IDs() {
+			list = append(list, src.Retractions())
+		}
+	}
+	return list
 }
 
 // pause waits for d or for the end of ctx, whose error it returns.

@@ -19,16 +19,11 @@ func (o *owner) receive(ctx context.Context, recs *kafka.Records) error {
 	if recs.Err != nil {
 		return o.lostDeltas(origin, recs)
 	}
-	receiver := o.receivers[origin]
-	if receiver == nil {
-		receiver = &round.Receiver{}
-		o.receivers[origin] = receiver
-	}
 	for r := range recs.All() {
 		if r.Offset < o.shard.Delta(origin) {
 			continue
 		}
-		if err := o.piece(ctx, receiver, origin, r); err != nil {
+		if err := o.piece(ctx, origin, r); err != nil {
 			halt := &HaltError{
 				View: o.p.view.Name, Partition: o.shard.Partition(), Err: err,
 				Next: "the delta topic holds what this version cannot read: upgrade this region, or delete the topic to have it sent again",
@@ -38,7 +33,7 @@ func (o *owner) receive(ctx context.Context, recs *kafka.Records) error {
 			}
 			return halt
 		}
-		if !receiver.Staged() {
+		if !o.staged(origin) {
 			o.shard.SetDelta(origin, r.Offset+1)
 			o.moved = true
 		}
@@ -46,7 +41,30 @@ func (o *owner) receive(ctx context.Context, recs *kafka.Records) error {
 	return nil
 }
 
-func (o *owner) piece(ctx context.Context, receiver *round.Receiver, origin string, r *kafka.Record) error {
+// receiver is that of one log.
+func (o *owner) receiver(src position.Source) *round.Receiver {
+	if o.receivers[src.Origin] == nil {
+		o.receivers[src.Origin] = &round.Receiver{}
+	}
+	return o.receivers[src.Origin]
+}
+
+// both are the names of a region's two logs.
+func both(origin string) [2]string {
+	return [2]string{origin, position.Source{Origin: origin}.Retractions().Origin}
+}
+
+// staged reports whether pieces of an unfinished round of a region are held.
+func (o *owner) staged(origin string) bool {
+	for _, name := range both(origin) {
+		if r := o.receivers[name]; r != nil && r.Staged() {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *owner) piece(ctx context.Context, origin string, r *kafka.Record) error {
 	head, _, err := round.DecodeHeader(r.Value)
 	if err != nil {
 		return fmt.Errorf("%s offset %d: %w", r.Topic, r.Offset, err)
@@ -54,7 +72,8 @@ func (o *owner) piece(ctx context.Context, receiver *round.Receiver, origin stri
 	if head.Instance != o.p.view.Instance {
 		return nil
 	}
-	if head.Source.Origin != origin || head.Partition != o.shard.Partition() {
+	corrects, _ := head.Source.Retracts()
+	if head.Source.Origin != origin && corrects.Origin != origin || head.Partition != o.shard.Partition() {
 		o.p.r.cfg.Log.Error("piece of a round in a wrong place", "topic", r.Topic, "offset", r.Offset, "origin", head.Source.Origin)
 		return nil
 	}
@@ -62,7 +81,8 @@ func (o *owner) piece(ctx context.Context, receiver *round.Receiver, origin stri
 	if err := sameHistory(mark, head); err != nil {
 		return err
 	}
-	switch receiver.Step(head, r.Value, mark.Next) {
+	receiver := o.receiver(head.Source)
+	switch receiver.Step(head, r.Value, mark.Next, o.shard.Mark(corrects).Next) {
 	case round.Gap:
 		o.askFull(ctx, head.Source)
 	case round.TooLarge:
@@ -76,6 +96,9 @@ func (o *owner) piece(ctx context.Context, receiver *round.Receiver, origin stri
 
 // absorb applies a whole round: all rows, then the frontier, as one change.
 func (o *owner) absorb(head round.Header, pieces [][]byte) error {
+	if o.shard.IDs() {
+		return o.hear(head, pieces)
+	}
 	var rows []round.Row
 	for _, b := range pieces {
 		h, at, err := round.DecodeHeader(b)
@@ -95,6 +118,37 @@ func (o *owner) absorb(head round.Header, pieces [][]byte) error {
 			return err
 		}
 	}
+	tx.Advance(head.Source, head.Hi)
+	tx.Commit()
+	o.moved = true
+	return nil
+}
+
+// hear takes a round of ids. They may be flushed before the frontier moves:
+// an id that comes again is known.
+func (o *owner) hear(head round.Header, pieces [][]byte) error {
+	for _, b := range pieces {
+		h, at, err := round.DecodeHeader(b)
+		if err != nil {
+			return err
+		}
+		ids, err := round.DecodeIDs(h, b, at)
+		if err != nil {
+			return fmt.Errorf("round %d of %s: %w", head.Round, head.Source.Origin, err)
+		}
+		tx := o.shard.Begin()
+		if err := tx.Hear(head.Source, ids); err != nil {
+			tx.Abort(err)
+			return err
+		}
+		tx.Commit()
+		if o.shard.Crowded() {
+			if err := o.shard.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	tx := o.shard.Begin()
 	tx.Advance(head.Source, head.Hi)
 	tx.Commit()
 	o.moved = true
@@ -134,7 +188,9 @@ func (o *owner) lostDeltas(origin string, recs *kafka.Records) error {
 		next = gap.LogStart
 	}
 	o.p.r.cfg.Log.Warn("delta topic lost records", "topic", recs.Topic, "partition", recs.Partition, "error", recs.Err)
-	delete(o.receivers, origin)
+	for _, name := range both(origin) {
+		delete(o.receivers, name)
+	}
 	o.shard.SetDelta(origin, next)
 	o.moved = true
 	time.AfterFunc(time.Second, func() {
@@ -166,17 +222,16 @@ type awaited struct {
 // origin has said that its log goes further, and nothing has moved for long,
 // the rest is asked for.
 func (o *owner) miss(ctx context.Context) {
-	for _, origin := range o.p.origins {
-		src := position.Source{Origin: origin, Incarnation: 1}
+	for _, src := range o.p.others() {
 		c, ok := o.p.r.closings.Latest(o.p.view.Prog.Stream.Name, src)
 		next, p := o.shard.Mark(src).Next, int(o.shard.Partition())
 		if !ok || p >= len(c.Ends) || c.Ends[p] <= next {
-			delete(o.awaited, origin)
+			delete(o.awaited, src.Origin)
 			continue
 		}
-		a, waiting := o.awaited[origin]
+		a, waiting := o.awaited[src.Origin]
 		if !waiting || a.next != next {
-			o.awaited[origin] = awaited{next: next, since: time.Now()}
+			o.awaited[src.Origin] = awaited{next: next, since: time.Now()}
 		} else if time.Since(a.since) > o.p.r.cfg.RepairAfter {
 			o.askFull(ctx, src)
 		}

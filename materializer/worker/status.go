@@ -20,6 +20,7 @@ type Status struct {
 	Reason    string         `json:"reason,omitempty"` // why it is not ready
 	Views     []ViewStatus   `json:"views"`
 	Streams   []StreamStatus `json:"streams"`
+	IDs       []IDStatus     `json:"ids,omitempty"`
 	DiskBytes uint64         `json:"disk_bytes"`
 }
 
@@ -44,6 +45,20 @@ type ViewStatus struct {
 	Frontier   string   `json:"frontier"`
 	Halted     []string `json:"halted,omitempty"`
 	Blocked    []string `json:"blocked,omitempty"`
+}
+
+// IDStatus describes the ids of a stream that several regions accept.
+type IDStatus struct {
+	Stream    string `json:"stream"`
+	Counted   int64  `json:"counted"`    // own records with an id, each id once
+	Repeated  int64  `json:"repeated"`   // own records whose id had counted before
+	TakenBack int64  `json:"taken_back"` // own records that another region had accepted before
+	// Due is how many own records wait to be taken back, until that is certain or
+	// the log of retractions takes them.
+	Due      int64    `json:"due"`
+	Frontier string   `json:"frontier"`
+	Halted   []string `json:"halted,omitempty"`
+	Blocked  []string `json:"blocked,omitempty"`
 }
 
 // StreamStatus counts the verdicts on the region's own log of a stream.
@@ -72,7 +87,11 @@ func (r *Region) Status() Status {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, name := range sortedKeys(r.pipelines) {
-		s.Views = append(s.Views, r.viewStatus(live, r.pipelines[name]))
+		if p := r.pipelines[name]; p.view.IDs() {
+			s.IDs = append(s.IDs, p.idStatus())
+		} else {
+			s.Views = append(s.Views, r.viewStatus(live, p))
+		}
 	}
 	for _, name := range sortedKeys(r.wardens) {
 		s.Streams = append(s.Streams, r.wardens[name].status())
@@ -94,9 +113,6 @@ func (r *Region) viewStatus(live *state.Live, p *pipeline) ViewStatus {
 		v.Repeated, v.Failed = v.Repeated+c.Repeated, v.Failed+c.Failed
 		v.FoldNanos += o.busy.Load()
 		v.SinceStart += o.folded.Load()
-		if why := o.blocked.Load(); why != nil {
-			v.Blocked = append(v.Blocked, fmt.Sprintf("partition %d: %s", o.shard.Partition(), *why))
-		}
 		if v.Held {
 			age, ok := live.Age(p.view, o.shard.Partition(), r.now(), stamp.Micros(r.cfg.Epsilon.Microseconds()))
 			worst, known = max(worst, age), known && ok
@@ -106,12 +122,34 @@ func (r *Region) viewStatus(live *state.Live, p *pipeline) ViewStatus {
 		ms := worst.Millis()
 		v.AgeMillis = &ms
 	}
+	v.Halted, v.Blocked = p.troubles()
+	return v
+}
+
+// troubles are why partitions halted, and what others wait for.
+func (p *pipeline) troubles() (halted, blocked []string) {
+	for _, o := range p.owners {
+		if why := o.blocked.Load(); why != nil {
+			blocked = append(blocked, fmt.Sprintf("partition %d: %s", o.shard.Partition(), *why))
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, n := range sortedKeys(p.halted) {
-		v.Halted = append(v.Halted, p.halted[n].Error())
+		halted = append(halted, p.halted[n].Error())
 	}
-	return v
+	return halted, blocked
+}
+
+func (p *pipeline) idStatus() IDStatus {
+	s := IDStatus{Stream: p.view.Prog.Stream.Name, Frontier: p.view.Frontier().Text()}
+	for _, o := range p.owners {
+		c := o.shard.Counts()
+		s.Counted, s.Repeated, s.TakenBack = s.Counted+c.Events, s.Repeated+c.Repeated, s.TakenBack+c.Retracted
+		s.Due += int64(o.shard.Due())
+	}
+	s.Halted, s.Blocked = p.troubles()
+	return s
 }
 
 func (w *warden) status() StreamStatus {

@@ -68,6 +68,10 @@ func ProjectTopics(p *definition.Project, region string) []kafka.NewTopic {
 				kafka.NewTopic{Name: s.Topic, Partitions: s.Partitions, Config: forever()},
 				kafka.NewTopic{Name: definition.QuarantineTopic(s.Topic), Partitions: s.Partitions, Config: roomy(forever())})
 		}
+		if topic := definition.RetractionsTopic(s.Topic); p.SharesIDs(s) && !seen[topic] {
+			seen[topic] = true
+			list = append(list, kafka.NewTopic{Name: topic, Partitions: s.Partitions, Config: roomy(forever())})
+		}
 		for _, origin := range p.Regions {
 			if origin != region {
 				list = append(list, kafka.NewTopic{

@@ -49,13 +49,7 @@ func (w *Writer) Finish() [][]byte {
 	if w.cols.rows > 0 || len(w.pieces) == 0 {
 		w.cut()
 	}
-	out := make([][]byte, len(w.pieces))
-	for i, body := range w.pieces {
-		h := w.head
-		h.Piece, h.Pieces = i, len(w.pieces)
-		out[i] = append(h.append(make([]byte, 0, len(body)+96)), body...)
-	}
-	return out
+	return w.head.around(w.pieces)
 }
 
 // columns holds like with like, so that the producer's zstd finds it: keys,

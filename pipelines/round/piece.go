@@ -20,6 +20,10 @@ type Header struct {
 	Piece     int    // 0 to Pieces-1
 	Pieces    int
 	Lo, Hi    position.Mark
+	// After is, of a round of retractions, how far the sender had folded the log
+	// that they correct: a receiver that has folded less must not apply it, since
+	// it would take back what it has not counted.
+	After int64
 	// Catalogue is the version of the definitions that the sender worked by. A
 	// receiver that is behind waits for them before it judges the instance.
 	Catalogue uint64
@@ -42,7 +46,20 @@ func (h *Header) append(dst []byte) []byte {
 	} {
 		dst = binary.AppendUvarint(dst, u)
 	}
+	if _, ok := h.Source.Retracts(); ok {
+		dst = binary.AppendUvarint(dst, uint64(h.After))
+	}
 	return dst
+}
+
+// around puts the header before each body of a round.
+func (h Header) around(bodies [][]byte) [][]byte {
+	out := make([][]byte, len(bodies))
+	for i, body := range bodies {
+		h.Piece, h.Pieces = i, len(bodies)
+		out[i] = append(h.append(make([]byte, 0, len(body)+96)), body...)
+	}
+	return out
 }
 
 // DecodeHeader reads a piece's header and returns the bytes used.
@@ -57,6 +74,9 @@ func DecodeHeader(b []byte) (Header, int, error) {
 	h.Piece, h.Pieces = int(d.Limited(maxPieces)), int(d.Limited(maxPieces))
 	h.Lo = position.Mark{Next: int64(d.Limited(1 << 62)), Stamp: stamp.Stamp(d.Uvarint())}
 	h.Hi = position.Mark{Next: int64(d.Limited(1 << 62)), Stamp: stamp.Stamp(d.Uvarint())}
+	if _, ok := h.Source.Retracts(); ok {
+		h.After = int64(d.Limited(1 << 62))
+	}
 	if d.Err() == nil && (h.Piece >= h.Pieces || h.Lo.Next > h.Hi.Next) {
 		d.Fail("piece or marks out of range")
 	}

@@ -25,9 +25,10 @@ type Receiver struct {
 // MaxStagedBytes bounds what a receiver keeps of an unfinished round.
 const MaxStagedBytes = 1 << 30
 
-// Step takes a piece and the frontier's next offset for its log. The piece is
-// kept if staged. After Apply, Ready has the round's pieces in order.
-func (r *Receiver) Step(h Header, piece []byte, next int64) Action {
+// Step takes a piece and the frontier's next offset for its log; of a round of
+// retractions also that of the log that they correct. The piece is kept if
+// staged. After Apply, Ready has the round's pieces in order.
+func (r *Receiver) Step(h Header, piece []byte, next, corrected int64) Action {
 	if h.Epoch < r.epoch || h.Hi.Next <= next {
 		return Drop
 	}
@@ -38,7 +39,7 @@ func (r *Receiver) Step(h Header, piece []byte, next int64) Action {
 	if h.Piece != len(r.staged) {
 		return Drop
 	}
-	if h.Lo.Next > next {
+	if h.Lo.Next > next || h.After > corrected {
 		return Gap
 	}
 	if r.bytes += len(piece); r.bytes > MaxStagedBytes {

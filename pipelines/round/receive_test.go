@@ -13,14 +13,14 @@ func TestAReceiverKeepsNoMoreThanItsBound(t *testing.T) {
 	}
 	piece := make([]byte, MaxStagedBytes/4) // one array: the receiver does not copy
 	for i := range 4 {
-		if got := r.Step(head(1, i, 9), piece, 0); got != Stage {
+		if got := r.Step(head(1, i, 9), piece, 0, 0); got != Stage {
 			t.Fatalf("piece %d: %v", i, got)
 		}
 	}
-	if got := r.Step(head(1, 4, 9), []byte{1}, 0); got != TooLarge || r.Staged() {
+	if got := r.Step(head(1, 4, 9), []byte{1}, 0, 0); got != TooLarge || r.Staged() {
 		t.Fatalf("one byte too many: %v, staged %v", got, r.Staged())
 	}
-	if got := r.Step(head(2, 0, 1), piece, 0); got != Apply {
+	if got := r.Step(head(2, 0, 1), piece, 0, 0); got != Apply {
 		t.Fatalf("the next round: %v", got)
 	}
 }

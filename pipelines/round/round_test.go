@@ -82,7 +82,7 @@ func (r *replica) receive(t *rapid.T, rc *round.Receiver, pieces [][]byte) round
 		if err != nil {
 			t.Fatalf("header: %v", err)
 		}
-		action = rc.Step(head, piece, r.mark.Next)
+		action = rc.Step(head, piece, r.mark.Next, 0)
 		gap = gap || action == round.Gap
 		if action != round.Apply {
 			continue
@@ -222,7 +222,7 @@ func TestReceiverStagesUntilTheRoundIsWhole(t *testing.T) {
 	} {
 		r := &round.Receiver{}
 		for i, s := range steps {
-			if got := r.Step(s.h, []byte{byte(i)}, s.next); got != s.want {
+			if got := r.Step(s.h, []byte{byte(i)}, s.next, 0); got != s.want {
 				t.Errorf("%s, step %d: %d, want %d", name, i, got, s.want)
 			}
 			if s.want == round.Apply && len(r.Ready()) != s.h.Pieces {
