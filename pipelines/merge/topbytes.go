@@ -107,16 +107,8 @@ func (s *top) decodeItems(r *reader, in *top, n uint64) {
 }
 
 func (s *top) decodeItem(r *reader) {
-	h, n := heavy{}, len(s.list.items)
-	if n == 0 {
-		h.rank = oneRank + rank(unzigzag(r.uvarint()))
-	} else {
-		gap := r.uvarint()
-		h.rank = s.list.items[n-1].rank + rank(min(gap, uint64(maxRank)+1))
-	}
-	if h.rank > maxRank {
-		r.fail("rank out of range")
-	}
+	n := len(s.list.items)
+	h := heavy{rank: s.decodeRank(r)}
 	h.parts = r.parts(s.list.cell)
 	if r.err != nil {
 		return
@@ -138,4 +130,19 @@ func (s *top) decodeItem(r *reader) {
 		at := &s.list.items[s.list.extend(h.parts)]
 		at.weight, at.rank = h.weight, h.rank
 	}
+}
+
+// decodeRank reads the rank of the next item: relative to 1, or to the one
+// before.
+func (s *top) decodeRank(r *reader) rank {
+	u := r.uvarint()
+	ref, gap := oneRank, unzigzag(u)
+	if n := len(s.list.items); n > 0 {
+		ref, gap = s.list.items[n-1].rank, int64(min(u, uint64(maxRank)+1))
+	}
+	if gap < -int64(ref) || gap > int64(maxRank-ref) {
+		r.fail("rank out of range")
+		return 0
+	}
+	return ref + rank(gap)
 }

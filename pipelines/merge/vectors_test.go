@@ -122,6 +122,7 @@ func vectorList() []vector {
 		{"great", merge.Spec{Kind: merge.VectorMean, Input: value.ListOf(cents), Scale: 2, Dim: 2}, run(value.Items(great, value.Int(1)), value.Items(great, value.Int(2)))},
 		{"dense", merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 6}, run(numbers(100)...)},
 	}
+	all = append(all, topVectors()...)
 	all = append(all, quantilesVectors()...)
 	for _, kind := range merge.Kinds() {
 		s := merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Q: []float64{0.5}, Error: 0.01, HalfLife: stamp.Hour, Dim: 2}

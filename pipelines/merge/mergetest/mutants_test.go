@@ -157,7 +157,7 @@ type fault struct {
 }
 
 func faults() []fault {
-	return slices.Concat(orderFaults(), algebraFaults(), byteFaults(), touchFaults(), groupFaults(), stairsFaults())
+	return slices.Concat(orderFaults(), algebraFaults(), byteFaults(), touchFaults(), topFaults(), groupFaults(), stairsFaults())
 }
 
 // reordered adds with another order.
