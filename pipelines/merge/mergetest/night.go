@@ -99,10 +99,15 @@ func (n *night) safely(seed uint64) (err error) {
 	return n.run(seed)
 }
 
-func (n *night) run(seed uint64) error {
+// begin draws the history of a seed.
+func (n *night) begin(seed uint64) {
 	n.fill(seed)
 	n.d, n.free = dice{seed}, n.free[:0]
 	n.draw()
+}
+
+func (n *night) run(seed uint64) error {
+	n.begin(seed)
 	n.references()
 	if err := n.converge(); err != nil {
 		return fmt.Errorf("%s: %w", Convergence, err)
