@@ -45,6 +45,7 @@ type cli struct {
 	GetOnline     getOnlineCmd     `cmd:"" help:"Read feature vectors online." name:"get-online" aliases:"get-online-features"`
 	GetHistorical getHistoricalCmd `cmd:"" help:"Make a point-in-time correct training set." name:"get-historical" aliases:"get-historical-features"`
 	Snapshot      snapshotCmd      `cmd:"" help:"Write a view's values at one time to Parquet."`
+	Basis         basisCmd         `cmd:"" help:"Find what a stream's vectors can be projected on."`
 	Validate      validateCmd      `cmd:"" help:"Recompute served vectors offline and compare them bit for bit."`
 	Explain       explainCmd       `cmd:"" help:"Show the events and panes behind one value (not built yet)."`
 	Status        statusCmd        `cmd:"" help:"Show regions, views, lag, age and links."`

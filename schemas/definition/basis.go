@@ -71,3 +71,7 @@ func (b *builder) basisFile(at *node, what string) []byte {
 	}
 	return slices.Clip(append([]byte{}, data...))
 }
+
+// IsBasisRef reports whether a text is NAME@VERSION of a basis, as definitions
+// may have them.
+func IsBasisRef(ref string) bool { return basisRef.pattern.MatchString(ref) }

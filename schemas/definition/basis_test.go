@@ -93,3 +93,11 @@ func TestViewHashCoversItsBases(t *testing.T) {
 		t.Error("a basis that the view does not use enters its hash")
 	}
 }
+
+func TestIsBasisRef(t *testing.T) {
+	for ref, want := range map[string]bool{"items@1": true, "my-items_2@999999999": true, "items": false, "items@0": false, "items@01": false, "Items@1": false, "@1": false, "items@1 ": false, "items@1234567890": false} {
+		if IsBasisRef(ref) != want {
+			t.Errorf("IsBasisRef(%q) is %v", ref, !want)
+		}
+	}
+}
