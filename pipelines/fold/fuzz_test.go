@@ -2,6 +2,7 @@ package fold_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"anabranch.dev/anabranch/pipelines/asof"
@@ -13,23 +14,18 @@ import (
 	"anabranch.dev/anabranch/schemas/value"
 )
 
-// everyKind is a world whose view has a lifetime and a windowed feature of
-// each kind.
+// everyKind is a world whose view has each kind for a lifetime and through two
+// windows that share panes.
 func everyKind() *asoftest.World {
 	w := asoftest.Base()
 	v := definition.View{Name: "view", Stream: "events"}
-	for _, f := range []definition.Feature{
-		{Kind: "count", By: "1"}, {Kind: "sum", Of: "x", Scale: 2}, {Kind: "mean", Of: "n"}, {Kind: "min", Of: "s"}, {Kind: "max", Of: "d"},
-		{Kind: "last", Of: "tags"}, {Kind: "first", Of: "n"}, {Kind: "recent", Of: "s", K: 2}, {Kind: "set", Of: "n", Max: 3, RemoveWhere: "b"},
-		{Kind: "approx_distinct", Of: "raw", Precision: 4},
-	} {
-		if f.Scale == 0 {
-			f.Scale = -1
+	for _, f := range small() {
+		f.Scale = -1
+		for _, window := range []stamp.Micros{0, stamp.Hour, 6 * stamp.Hour} {
+			f.Name = fmt.Sprint("f", len(v.Features))
+			f.Window, f.Pane = window, window/12
+			v.Features = append(v.Features, f)
 		}
-		life, windowed := f, f
-		life.Name, windowed.Name = f.Kind, f.Kind+"_1h"
-		windowed.Window, windowed.Pane = stamp.Hour, 5*stamp.Minute
-		v.Features = append(v.Features, life, windowed)
 	}
 	w.Project.Views = []definition.View{v}
 	w.View = &w.Project.Views[0]
@@ -42,6 +38,7 @@ func numbered(i int, origin string) asof.Event {
 	e.Fields = []value.Value{
 		value.Text("k"), value.Time(e.Time), {}, {}, value.Int(int64(i % 5)), value.Float(float64(i) / 8), value.Dec(value.Int128Of(int64(i * i))),
 		value.Text(string(rune('a' + i%4))), value.BoolOf(i%3 == 0), value.Raw([]byte{byte(i)}), value.DateOf(int64(i)), value.Time(e.Time), value.Items(value.Text("t"), value.Value{}),
+		value.Float(float64(i)), value.Float(0.5), value.Items(value.Float(0.25), value.Float(8)), value.Items(value.Int(int64(i)), value.Int(-7)), value.Items(value.Dec(value.Int128Of(3)), value.Dec(value.Int128Of(int64(i)))),
 	}
 	return e
 }
@@ -54,10 +51,10 @@ func FuzzDecode(f *testing.F) {
 	}
 	r := newRegion(w, prog)
 	f.Add(prog.Append(nil, &r.row))
-	for i := range 40 {
+	for i := range 150 {
 		e := numbered(i, []string{"west", "east"}[i%2])
 		r.fold(&e)
-		if i%8 == 0 {
+		if i%30 == 0 {
 			f.Add(prog.Append(nil, &r.row))
 		}
 	}

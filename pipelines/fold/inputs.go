@@ -55,7 +55,7 @@ func checkBudget(f *definition.Feature, s merge.Spec) error {
 	}
 	remedy := s.Meet(f.ErrorBudget)
 	if remedy == "" {
-		return fmt.Errorf("error_budget %v cannot be kept by %s: its error is %.4g at best", f.ErrorBudget, f.Kind, s.Guarantee())
+		return fmt.Errorf("error_budget %v cannot be kept by %s whatever its parameters; with these its error is %.4g", f.ErrorBudget, f.Kind, s.Guarantee())
 	}
 	return fmt.Errorf("error_budget %v cannot be kept: the error of these parameters is %.4g; the smallest that can: %s", f.ErrorBudget, s.Guarantee(), remedy)
 }
