@@ -21,16 +21,19 @@
 //
 // Event ids. In one origin's log the first record of an id counts, and a later
 // one only when its stamp is more than the horizon after the one that counted
-// before. Where records of an id become known in the order of the log, whether
-// one counts never changes. Where they do not (created timestamps out of a
-// field, or a clock that was set back), a record that counted can lose its place
-// to one that becomes known later; states cannot subtract, so the row is folded
-// anew at the first label after such a loss.
+// before; among those that count so, of all origins, the same rule runs once more
+// (pipelines/copies). Where records of an id become known in the order of their
+// stamps, whether one counts never changes. Where they do not (created timestamps
+// out of a field, or a clock that was set back), a record that counted can lose
+// its place to one that becomes known later, and make room for others; the row is
+// folded anew at the first label after such a loss.
+//
+// What a region served is another matter ([Cut].Served): there a copy counts until
+// its retraction is folded, which is an event of a log of its own.
 //
 // Concurrency: one goroutine owns a [Sweeper]. Pure: no clock, no goroutine, no
 // IO. Errors: none; events are accepted ones.
 //
 // Not here: where events come from (offline/history), spines and files
-// (offline/training), copies of an id that other origins accepted. The naive
-// model that judges this package is asof/oracle.
+// (offline/training). The naive model that judges this package is asof/oracle.
 package asof

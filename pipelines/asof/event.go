@@ -8,6 +8,9 @@ import (
 
 // Event is one accepted event of a key, from any source's log. It is
 // read-only.
+//
+// An event of a log of retractions is the one that was taken back, at the place
+// of the retraction in that log; its ID is wire.RetractedID.
 type Event struct {
 	Source    position.Source
 	Partition int32
@@ -44,6 +47,12 @@ type Cut struct {
 	// AsOf, if Timed, lets in only what was created at or before it.
 	AsOf  stamp.Micros
 	Timed bool
+	// Served gives what a region served that had folded up to the frontier: a
+	// copy that another region had accepted before is taken back by what lies
+	// below the frontier's marks of the logs of retractions, instead of by the
+	// rule over all events in the cut. Without it events of such logs are passed
+	// over.
+	Served bool
 }
 
 // Admits reports whether an event of the stream passes the cuts of the whole

@@ -60,3 +60,37 @@ func TestChainFollowsWhatBecomesKnownInAnyOrder(t *testing.T) {
 		}
 	})
 }
+
+// A record that does not count in its own log any more makes room for others.
+func TestChainFollowsWhatIsForgotten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 20).Draw(t, "records")
+		stamps, ms := make([]stamp.Stamp, n), int64(0)
+		for p := range stamps {
+			ms += int64(rapid.IntRange(0, 4).Draw(t, "ms"))
+			stamps[p] = stamp.Next(0, ms)
+		}
+		horizon := stamp.Micros(rapid.IntRange(0, 12).Draw(t, "horizon")) * stamp.Millisecond
+		c := newChain(stamps, horizon)
+		open := map[int]bool{}
+		c.lost = func(p int, now stamp.Micros) {
+			if !open[p] {
+				t.Fatalf("record %d lost its place at %d and had none", p, now)
+			}
+			delete(open, p)
+		}
+		c.gained = func(p int, _ stamp.Micros) { open[p] = true }
+		for now := range rapid.IntRange(1, 60).Draw(t, "steps") {
+			p := rapid.IntRange(0, n-1).Draw(t, "record")
+			if c.present[p] {
+				c.forget(p, stamp.Micros(now))
+			} else {
+				c.learn(p, stamp.Micros(now))
+			}
+			want := counting(stamps, c.present, horizon)
+			if !slices.Equal(c.counted, want) || len(open) != len(want) {
+				t.Fatalf("after %d: %v count, %v open, want %v", p, c.counted, open, want)
+			}
+		}
+	})
+}

@@ -44,6 +44,7 @@ type Sweeper struct {
 	settled  []bool // by event: already decided by its id
 	ids      []hashed
 	group    []int32
+	back     []int32 // admitted events of logs of retractions
 
 	asked, off track
 	order      []int32 // labels by time
@@ -77,6 +78,11 @@ func (s *Sweeper) Key(events []Event, labels []stamp.Micros, which []int, cut *C
 	s.begin(events, cut)
 	always := s.hasIDs && s.resolveIDs(cut)
 	late := s.addSpans(cut, always)
+	if len(s.back) > 0 {
+		s.takeBack()
+	}
+	s.asked.sort()
+	s.off.sort()
 	s.sortLabels(labels)
 	s.makeAnswer(len(which))
 	pending := pendings{spans: s.off.spans, events: events, cut: cut, known: stamp.NoTime}
@@ -104,12 +110,17 @@ func (s *Sweeper) begin(events []Event, cut *Cut) {
 	s.events = events
 	s.asked.reset()
 	s.off.reset()
-	s.admitted = s.admitted[:0]
+	s.admitted, s.back = s.admitted[:0], s.back[:0]
 	s.settled = append(s.settled[:0], make([]bool, len(events))...)
 	limit := limits{cut: cut, stream: s.prog.Stream.Name}
 	for i := range events {
-		if limit.admits(&events[i]) {
+		if !limit.admits(&events[i]) {
+			continue
+		}
+		if _, ok := events[i].Source.Retracts(); !ok {
 			s.admitted = append(s.admitted, int32(i))
+		} else if cut.Served {
+			s.back = append(s.back, int32(i))
 		}
 	}
 }
@@ -133,8 +144,7 @@ func (l *limits) admits(e *Event) bool {
 	return e.Offset < l.next && (!l.cut.Timed || e.Created <= l.cut.AsOf)
 }
 
-// addSpans adds the events whose place their id leaves alone, and sorts the
-// tracks. It reports whether the two tracks may differ: because of ids, or
+// addSpans adds the events whose place their id leaves alone. It reports whether the two tracks may differ: because of ids, or
 // because some event is known later than it happened.
 func (s *Sweeper) addSpans(cut *Cut, differ bool) bool {
 	late := differ
@@ -147,7 +157,6 @@ func (s *Sweeper) addSpans(cut *Cut, differ bool) bool {
 		s.asked.add(from, never, i)
 		late = late || from > e.Time
 	}
-	s.asked.sort()
 	if cut.Knowledge == Off {
 		return false
 	}
@@ -157,7 +166,6 @@ func (s *Sweeper) addSpans(cut *Cut, differ bool) bool {
 				s.off.add(s.events[i].Time, never, i)
 			}
 		}
-		s.off.sort()
 	}
 	return late
 }

@@ -83,7 +83,9 @@ func TestACopyThatIsOutStaysOut(t *testing.T) {
 func TestWithLessKnownACopyCouldComeBack(t *testing.T) {
 	seen := false
 	rapid.Check(t, func(t *rapid.T) {
-		sooner := func(c copies.Copy, h stamp.Micros) stamp.Micros { return copies.Settled(c.Stamp, h) - 10*stamp.Millisecond }
+		sooner := func(c copies.Copy, h stamp.Micros) stamp.Micros {
+			return copies.Settled(c.Stamp, h) - 10*stamp.Millisecond
+		}
 		_, bad := outStays(t, sooner)
 		seen = seen || bad
 	})

@@ -100,7 +100,7 @@ func drawSketch(t *rapid.T, f *definition.Feature) {
 	case "top":
 		f.K = rapid.IntRange(1, 4).Draw(t, "k")
 		f.By = rapid.SampledFrom([]string{"1", "1", "7", "n", "n + 1", "12 / n"}).Draw(t, "by")
-		f.Error = rapid.SampledFrom([]float64{0.01, 0.1, 0.5}).Draw(t, "error")
+		f.Error = rapid.SampledFrom([]float64{0.01, 0.5, 0.9}).Draw(t, "error")
 	case "quantiles":
 		f.Q = rapid.SampledFrom([][]float64{{0.5, 0.99}, {0}, {1}, {0.9, 0.1, 0.5}, {0.25, 1, 0}}).Draw(t, "q")
 		f.RelativeError = rapid.SampledFrom([]float64{0.01, 0.001, 0.2}).Draw(t, "relative error")

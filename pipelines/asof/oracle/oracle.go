@@ -48,6 +48,7 @@ type place struct {
 // events are all those of the key, of every source, in any order.
 func Values(c *Case, events []asof.Event, t stamp.Micros, cut *asof.Cut) []Result {
 	seen := Seen(c, events, t, cut)
+	back := takenBack(events, c.Stream.Name, cut)
 	results := make([]Result, len(c.View.Features))
 	for i := range c.View.Features {
 		switch {
@@ -56,7 +57,7 @@ func Values(c *Case, events []asof.Event, t stamp.Micros, cut *asof.Cut) []Resul
 		case c.View.TTL > 0 && Newest(seen) < t-c.View.TTL:
 			results[i].Status = "OUTSIDE_MAX_AGE"
 		default:
-			results[i] = c.value(&c.View.Features[i], seen, t)
+			results[i] = c.value(&c.View.Features[i], without(back, &c.View.Features[i], seen), t)
 		}
 	}
 	return results
@@ -77,12 +78,15 @@ func Newest(events []asof.Event) stamp.Micros {
 func Seen(c *Case, events []asof.Event, t stamp.Micros, cut *asof.Cut) []asof.Event {
 	var in []asof.Event
 	for _, e := range events {
+		if retracts(&e) {
+			continue
+		}
 		if inCut(c, &e, t, cut) && !c.overBound(&e) {
 			in = append(in, e)
 		}
 	}
 	var seen []asof.Event
-	for _, e := range c.firsts(in) {
+	for _, e := range c.firsts(in, cut.Served) {
 		if e.Time <= t && (c.View.Where == "" || c.holds(c.View.Where, &e)) {
 			seen = append(seen, e)
 		}
@@ -104,22 +108,38 @@ func inCut(c *Case, e *asof.Event, t stamp.Micros, cut *asof.Cut) bool {
 	return true
 }
 
-// firsts drops records whose id was counted before in the same log.
-func (c *Case) firsts(in []asof.Event) []asof.Event {
+// firsts drops records whose id was counted before in the same log, and then,
+// unless each region's copies count on their own, those whose id was counted
+// before in any.
+func (c *Case) firsts(in []asof.Event, alone bool) []asof.Event {
 	if c.Stream.EventID.Field < 0 && c.Stream.EventID.Header == "" {
 		return in
 	}
 	in = append([]asof.Event(nil), in...)
-	sort.Slice(in, func(i, j int) bool { return in[i].Offset < in[j].Offset })
-	type id struct {
-		source position.Source
-		text   string
+	sort.Slice(in, func(i, j int) bool {
+		a, b := in[i], in[j]
+		switch {
+		case a.Stamp != b.Stamp:
+			return a.Stamp < b.Stamp
+		case a.Source.Origin != b.Source.Origin:
+			return a.Source.Origin < b.Source.Origin
+		}
+		return a.Offset < b.Offset
+	})
+	in = c.once(in, func(e asof.Event) string { return e.Source.Origin + "/" + string(e.ID) })
+	if alone {
+		return in
 	}
-	counted := map[id]int64{} // milliseconds of the stamp of the last that counted
+	return c.once(in, func(e asof.Event) string { return string(e.ID) })
+}
+
+// once drops records of whose name one was counted within the horizon before.
+func (c *Case) once(in []asof.Event, name func(asof.Event) string) []asof.Event {
+	counted := map[string]int64{} // milliseconds of the stamp of the last that counted
 	var out []asof.Event
 	for _, e := range in {
 		if e.HasID {
-			who, ms := id{e.Source, string(e.ID)}, int64(e.Stamp>>16)
+			who, ms := name(e), int64(e.Stamp>>16)
 			if last, known := counted[who]; known && (ms-last)*1000 <= int64(c.Stream.EventIDHorizon) {
 				continue
 			}
