@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"anabranch.dev/anabranch/pipelines/merge"
+	"anabranch.dev/anabranch/pipelines/merge/mergetest"
 	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
@@ -39,6 +40,7 @@ func benches() []bench {
 		{merge.Spec{Kind: merge.Max, Input: whole, Exact: true}, feed(number)},
 		{merge.Spec{Kind: merge.VectorSum, Input: value.ListOf(float), Scale: 6, Dim: 256}, feed(embedding(256))},
 		{merge.Spec{Kind: merge.VectorMean, Input: value.ListOf(float), Scale: 6, Dim: 256, Bits: 7}, feed(embedding(256))},
+		{merge.Spec{Kind: merge.LowRank, Input: value.ListOf(float), Scale: 6, Basis: axes(256, 16)}, feed(embedding(256))},
 		{merge.Spec{Kind: merge.Min, Input: text, Exact: true}, feed(item(500))},
 		{merge.Spec{Kind: merge.Top, Input: text, K: 10, Error: 0.01}, feed(item(500))},
 		{merge.Spec{Kind: merge.Top, Input: text, K: 10, Error: 0.01}, feed(skewed)},
@@ -56,6 +58,20 @@ func embedding(dim int) func(int) value.Value {
 		few[i].Kind = value.List
 	}
 	return func(i int) value.Value { return few[spread(i)%16] }
+}
+
+// axes is a basis of the first directions of the space, turned a little, so that
+// no item is 0.
+func axes(dim, rank int) *merge.Basis {
+	u := make([]float64, dim*rank)
+	for i := range dim {
+		for j := range rank { // I - 2vv', of which v is (1, ..., 1) over its length
+			if u[i*rank+j] = -2 / float64(dim); i == j {
+				u[i*rank+j]++
+			}
+		}
+	}
+	return mergetest.Directions("axes", dim, rank, u...)
 }
 
 // spread is a hash of i.

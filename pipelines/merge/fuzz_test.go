@@ -84,6 +84,7 @@ func FuzzLastFirst(f *testing.F)      { fuzzDecode(f, merge.Last, merge.First) }
 func FuzzRecent(f *testing.F)         { fuzzDecode(f, merge.Recent) }
 func FuzzSet(f *testing.F)            { fuzzDecode(f, merge.Set) }
 func FuzzTop(f *testing.F)            { fuzzDecode(f, merge.Top) }
+func FuzzLowRank(f *testing.F)        { fuzzDecode(f, merge.LowRank) }
 func FuzzVectors(f *testing.F)        { fuzzDecode(f, merge.VectorSum, merge.VectorMean) }
 func FuzzApproxDistinct(f *testing.F) { fuzzDecode(f, merge.ApproxDistinct) }
 func FuzzQuantiles(f *testing.F)      { fuzzDecode(f, merge.Quantiles) }

@@ -63,7 +63,7 @@ func init() { // not above, since the kinds' own functions look here
 	kinds = []*kind{
 		countKind, sumKind, meanKind, minKind, maxKind, lastKind, firstKind, recentKind, setKind, topKind,
 		distinctKind, quantilesKind,
-		vectorSumKind, vectorMeanKind,
+		vectorSumKind, vectorMeanKind, lowRankKind,
 	}
 }
 

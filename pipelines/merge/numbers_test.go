@@ -90,6 +90,7 @@ func TestAddsDoNotAllocate(t *testing.T) {
 		{Spec{Kind: Set, Input: cents, Max: 2}, []value.Value{value.Dec(value.Int128Of(5)), value.Dec(value.Int128{Hi: 6}), value.Dec(value.Int128Of(7))}},
 		{Spec{Kind: VectorSum, Input: floats, Scale: 2, Dim: 3}, []value.Value{wholes(1, 2, 3), value.Items(value.Dec(value.Int128{Hi: 9}), value.Int(1), value.Int(2))}},
 		{Spec{Kind: VectorMean, Input: floats, Scale: 2, Dim: 3, Bits: 4}, []value.Value{wholes(1, 2, 3), value.Items(value.Dec(value.Int128{Hi: 9}), value.Int(1), value.Int(2))}},
+		{Spec{Kind: LowRank, Input: floats, Scale: 2, Basis: hadamard(t, 4, 2)}, []value.Value{wholes(1, 2, 3, 4), value.Items(value.Dec(value.Int128{Hi: 9}), value.Int(1), value.Int(2), value.Int(3))}},
 		{Spec{Kind: ApproxDistinct, Input: raw, Precision: 5}, []value.Value{value.Raw([]byte("ab")), value.Raw([]byte("cd")), value.Raw([]byte("ef")), value.Raw([]byte("gh"))}},
 		{Spec{Kind: ApproxDistinct, Input: text, Precision: 12}, []value.Value{value.Text("ab"), value.Raw(long[:40])}},
 	} {

@@ -163,7 +163,7 @@ func TestKeysDifferExactlyWithMeaning(t *testing.T) {
 
 func TestEmptyStatesTakeOneByte(t *testing.T) {
 	for _, kind := range Kinds() {
-		s := Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Q: []float64{0.5}, Error: 0.01, HalfLife: stamp.Hour, Dim: 2}
+		s := Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Q: []float64{0.5}, Error: 0.01, HalfLife: stamp.Hour, Dim: 4, Basis: hadamard(t, 4, 1)}
 		if s.Feed() == ExactList {
 			s.Input = value.ListOf(whole)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"anabranch.dev/anabranch/pipelines/merge"
+	"anabranch.dev/anabranch/pipelines/merge/mergetest"
 	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
@@ -88,6 +89,7 @@ func vectorList() []vector {
 	removed := append(run(value.Text("ATL"), value.Text("ORD")), event(5, 0, value.Text("ORD"), true), event(7, 0, value.Text("JFK"), true))
 	great := value.Dec(value.Int128{Hi: -1 << 31})
 	stairs := append(run(value.Int(3), value.Int(-4), value.Int(9), value.Int(9), value.Int(700)), event(0, 0, value.Int(3), false))
+	slope := mergetest.Directions("slope", 2, 1, 0.6, 0.8)
 	all := []vector{
 		{"one", merge.Spec{Kind: merge.Count}, run(value.Int(1))},
 		{"beyond int64", merge.Spec{Kind: merge.Count}, run(value.Int(-1<<63), value.Int(-1<<63))},
@@ -120,12 +122,15 @@ func vectorList() []vector {
 		{"few bits", merge.Spec{Kind: merge.VectorMean, Input: value.ListOf(float), Scale: 3, Dim: 4, Bits: 4}, run(list(1000, 333, -77, 8), list(-15, 1, 2, 3))},
 		{"zeros at the end", merge.Spec{Kind: merge.VectorSum, Input: value.ListOf(whole), Dim: 2, Bits: 2}, run(list(1000, -300))},
 		{"great", merge.Spec{Kind: merge.VectorMean, Input: value.ListOf(cents), Scale: 2, Dim: 2}, run(value.Items(great, value.Int(1)), value.Items(great, value.Int(2)))},
+		{"one", merge.Spec{Kind: merge.LowRank, Input: value.ListOf(float), Scale: 2, Basis: slope}, run(list(150, 200))},
+		{"across", merge.Spec{Kind: merge.LowRank, Input: value.ListOf(float), Scale: 2, Basis: slope}, run(list(-400, 300), list(150, 200), list(7, 0))},
+		{"great", merge.Spec{Kind: merge.LowRank, Input: value.ListOf(cents), Scale: 2, Basis: slope}, run(value.Items(great, great), value.Items(great, great))},
 		{"dense", merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 6}, run(numbers(100)...)},
 	}
 	all = append(all, topVectors()...)
 	all = append(all, quantilesVectors()...)
 	for _, kind := range merge.Kinds() {
-		s := merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Q: []float64{0.5}, Error: 0.01, HalfLife: stamp.Hour, Dim: 2}
+		s := merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Q: []float64{0.5}, Error: 0.01, HalfLife: stamp.Hour, Dim: 2, Basis: mergetest.Directions("axis", 2, 1, 1, 0)}
 		if s.Feed() == merge.ExactList {
 			s.Input = value.ListOf(whole)
 		}

@@ -29,31 +29,30 @@ func (a int192) neg() int192 {
 
 func (a int192) negative() bool { return int64(a[2]) < 0 }
 
-// times is a*u, modulo 2^192.
-func (a int192) times(u int32) int192 {
-	m := uint64(u)
-	if u < 0 {
-		m = -m
-	}
-	h0, l0 := bits.Mul64(a[0], m)
-	h1, l1 := bits.Mul64(a[1], m)
-	p := int192{l0, l1, a[2] * m}.add(int192{0, h0, h1})
-	if u < 0 {
-		return p.neg()
-	}
-	return p
-}
-
 // shiftLeft is a*2^s, modulo 2^192, for s below 64.
 func (a int192) shiftLeft(s uint) int192 {
 	return int192{a[0] << s, a[1]<<s | a[0]>>(64-s), a[2]<<s | a[1]>>(64-s)}
 }
 
+// shiftRight is a/2^s, floored, for s below 64.
+func (a int192) shiftRight(s uint) int192 {
+	return int192{a[0]>>s | a[1]<<(64-s), a[1]>>s | a[2]<<(64-s), uint64(int64(a[2]) >> s)}
+}
+
 // halved is a/2^s rounded half to even, for s in 1 to 63.
 func (a int192) halved(s uint) int192 {
 	odd := a[0] >> s & 1
-	a = a.add(int192{1<<(s-1) - 1 + odd})
-	return int192{a[0]>>s | a[1]<<(64-s), a[1]>>s | a[2]<<(64-s), uint64(int64(a[2]) >> s)}
+	return a.add(int192{1<<(s-1) - 1 + odd}).shiftRight(s)
+}
+
+// length is how many bits a has that is not negative.
+func (a int192) length() int {
+	for i := 2; i >= 0; i-- {
+		if a[i] != 0 {
+			return 64*i + bits.Len64(a[i])
+		}
+	}
+	return 0
 }
 
 func (a int192) big() *big.Int {

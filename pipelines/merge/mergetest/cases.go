@@ -21,6 +21,7 @@ func Cases() []Case {
 	cases = append(cases, touchCases()...)
 	cases = append(cases, topCases()...)
 	cases = append(cases, vectorCases()...)
+	cases = append(cases, lowRankCases()...)
 	cases = append(cases, distinctCases()...)
 	cases = append(cases, quantilesCases()...)
 	for i := range cases {
