@@ -45,6 +45,8 @@ func benches() []bench {
 		{merge.Spec{Kind: merge.Top, Input: text, K: 10, Error: 0.01}, feed(item(500))},
 		{merge.Spec{Kind: merge.Top, Input: text, K: 10, Error: 0.01}, feed(skewed)},
 		{merge.Spec{Kind: merge.Quantiles, Input: float, Q: []float64{0.5, 0.99}, Error: 0.01}, feed(latency)},
+		{merge.Spec{Kind: merge.DecayedSum, Input: float, Scale: 2, HalfLife: stamp.Minute}, feed(cents)},
+		{merge.Spec{Kind: merge.EMA, Input: float, Scale: 2, HalfLife: stamp.Minute}, feed(cents)},
 	}
 }
 

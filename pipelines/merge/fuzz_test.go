@@ -88,3 +88,4 @@ func FuzzLowRank(f *testing.F)        { fuzzDecode(f, merge.LowRank) }
 func FuzzVectors(f *testing.F)        { fuzzDecode(f, merge.VectorSum, merge.VectorMean) }
 func FuzzApproxDistinct(f *testing.F) { fuzzDecode(f, merge.ApproxDistinct) }
 func FuzzQuantiles(f *testing.F)      { fuzzDecode(f, merge.Quantiles) }
+func FuzzDecay(f *testing.F)          { fuzzDecode(f, merge.DecayedSum, merge.EMA) }

@@ -62,7 +62,7 @@ var kinds []*kind
 func init() { // not above, since the kinds' own functions look here
 	kinds = []*kind{
 		countKind, sumKind, meanKind, minKind, maxKind, lastKind, firstKind, recentKind, setKind, topKind,
-		distinctKind, quantilesKind,
+		distinctKind, quantilesKind, decayedSumKind, emaKind,
 		vectorSumKind, vectorMeanKind, lowRankKind,
 	}
 }

@@ -78,6 +78,12 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		{Spec{Kind: VectorSum, Input: floats}, "vector_sum: dim is 1 to 4096, found 0"},
 		{Spec{Kind: VectorSum, Input: floats, Dim: 4097}, "vector_sum: dim is 1 to 4096, found 4097"},
 		{Spec{Kind: VectorMean, Input: floats, Dim: 3, Bits: 33}, "vector_mean: bits is 0 to 32, found 33"},
+		{Spec{Kind: EMA, Input: float, Scale: 2, HalfLife: 1}, ""},
+		{Spec{Kind: DecayedSum, Input: cents, Scale: 2, HalfLife: MaxHalfLife}, ""},
+		{Spec{Kind: DecayedSum, Input: cents, Scale: 2, HalfLife: MaxHalfLife + 1}, "decayed_sum: half_life is 1us to 100 years, found 3155760000000001us"},
+		{Spec{Kind: EMA, Input: float, Scale: 2}, "ema: half_life is 1us to 100 years, found 0us"},
+		{Spec{Kind: EMA, Input: whole, Scale: 2, HalfLife: 1}, "ema: scale of whole numbers is 0, found 2"},
+		{Spec{Kind: EMA, Input: text, HalfLife: 1}, "ema: wants numbers, found string"},
 		{Spec{Kind: "avg", Input: whole}, "avg: unknown kind; the kinds are count, sum,"},
 	} {
 		err := c.spec.Validate()
@@ -114,6 +120,8 @@ func TestResultTypes(t *testing.T) {
 			{Name: "item", Type: text}, {Name: "count", Type: whole}, {Name: "error", Type: whole}}})},
 		{Spec{Kind: ApproxDistinct, Input: float, Precision: 12}, whole},
 		{Spec{Kind: Quantiles, Input: cents, Q: []float64{0.5}, Error: 0.01}, floats},
+		{Spec{Kind: EMA, Input: whole, HalfLife: 1}, float},
+		{Spec{Kind: DecayedSum, Input: cents, Scale: 2, HalfLife: 1}, float},
 		{Spec{Kind: VectorSum, Input: value.ListOf(cents), Scale: 2, Dim: 3}, floats},
 		{Spec{Kind: VectorMean, Input: value.ListOf(whole), Dim: 3}, floats},
 	} {
@@ -150,6 +158,8 @@ func TestKeysDifferExactlyWithMeaning(t *testing.T) {
 		{Kind: Top, Input: text, K: 2, Error: 0.01, Weight: whole}, {Kind: Top, Input: raw, K: 2, Error: 0.01},
 		{Kind: ApproxDistinct, Input: text, Precision: 4}, {Kind: ApproxDistinct, Input: text, Precision: 5},
 		{Kind: Quantiles, Input: float, Q: []float64{0.5}, Error: 0.01}, {Kind: Quantiles, Input: float, Q: []float64{0.5}, Error: 0.02},
+		{Kind: DecayedSum, Input: float, HalfLife: 1}, {Kind: DecayedSum, Input: float, HalfLife: 2}, {Kind: EMA, Input: float, HalfLife: 1},
+		{Kind: EMA, Input: float, Scale: 1, HalfLife: 1},
 		{Kind: Quantiles, Input: whole, Q: []float64{0.5}, Error: 0.01}, {Kind: Quantiles, Input: float, Q: []float64{0.5, 0.25}, Error: 0.01},
 		{Kind: VectorSum, Input: floats, Dim: 2}, {Kind: VectorSum, Input: floats, Dim: 3}, {Kind: VectorSum, Input: floats, Dim: 2, Scale: 1},
 		{Kind: VectorSum, Input: floats, Dim: 2, Bits: 8}, {Kind: VectorMean, Input: floats, Dim: 2},

@@ -129,6 +129,7 @@ func vectorList() []vector {
 	}
 	all = append(all, topVectors()...)
 	all = append(all, quantilesVectors()...)
+	all = append(all, decayVectors()...)
 	for _, kind := range merge.Kinds() {
 		s := merge.Spec{Kind: kind, Input: whole, K: 3, Max: 3, Precision: 12, Q: []float64{0.5}, Error: 0.01, HalfLife: stamp.Hour, Dim: 2, Basis: mergetest.Directions("axis", 2, 1, 1, 0)}
 		if s.Feed() == merge.ExactList {

@@ -24,6 +24,9 @@ type Case struct {
 	// Near says why got is not acceptable for want, or nil; nil: they must be
 	// equal.
 	Near func(got, want value.Value) error
+	// At (Timed) says why got is not what inputs read as at a moment, or nil. It
+	// takes the place of Want and Near where the value depends on the moment.
+	At func(inputs []merge.Input, m merge.Moment, got value.Value) error
 }
 
 // fresh makes an empty state.
@@ -77,6 +80,9 @@ func (c *Case) format(v value.Value) string { return value.Format(v, c.Spec.Resu
 
 // reads checks that s reads as the oracle says of inputs.
 func (c *Case) reads(s merge.State, inputs []merge.Input) error {
+	if c.At != nil {
+		return c.readsBehind(s, inputs, nil)
+	}
 	got, err := c.value(s)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ func Cases() []Case {
 	cases = append(cases, lowRankCases()...)
 	cases = append(cases, distinctCases()...)
 	cases = append(cases, quantilesCases()...)
+	cases = append(cases, decayCases()...)
 	for i := range cases {
 		cases[i].Name = cases[i].Spec.Key()
 	}

@@ -162,7 +162,7 @@ func Few(c *Case) []merge.Input {
 		few = append(few, merge.Input{X: a, Remove: true})
 	case merge.Last, merge.First:
 		few = append(few, merge.Input{X: value.Value{}})
-	case merge.Sum, merge.Mean:
+	case merge.Sum, merge.DecayedSum, merge.EMA, merge.Mean:
 		few = []merge.Input{{X: value.Int(-7)}, {X: value.Dec(value.Int128{Hi: 1 << 31})}}
 	}
 	if c.Spec.Kind == merge.Top && c.Spec.Weight.Kind != value.Null {

@@ -38,5 +38,8 @@ func (c *Case) takenBack(kept, taken []merge.Input) error {
 	if after := out.Append(nil, merge.Order{}); string(after) != string(before) {
 		return fmt.Errorf("taking back turned the argument %x into %x", before, after)
 	}
+	if c.At != nil {
+		return c.readsBehind(s, kept, taken)
+	}
 	return c.reads(s, kept)
 }

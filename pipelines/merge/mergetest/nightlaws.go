@@ -138,11 +138,20 @@ func (n *night) subtracts(whole merge.State, source int) error {
 	}
 	s[1].Combine(s[2])
 	n.mixed = append(append(n.mixed[:0], n.hands[1]...), n.hands[2]...)
-	if err := n.sameValue(valueOf(s[1]), group, n.mixed); err != nil {
+	if err := n.readsTaken(s[1], group); err != nil {
 		return fmt.Errorf("a part taken back: %w", err)
 	}
 	n.put(s[0], s[1], s[2])
 	return nil
+}
+
+// readsTaken checks that s, of which the first hand was taken back, reads as
+// the rest.
+func (n *night) readsTaken(rest, s merge.State) error {
+	if n.c.At != nil {
+		return n.c.readsBehind(s, n.mixed, n.hands[0])
+	}
+	return n.sameValue(valueOf(rest), s, n.mixed)
 }
 
 // sameValue checks that s reads as want; where the case allows an error, that
