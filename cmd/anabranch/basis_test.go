@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ feature_views:
     stream: clicks
     where: bought
     features:
-      - {name: clicks, kind: count}
+      - {name: clicks, kind: count, sensitivity: 0.5}
 feature_services:
   - {name: all, features: ["bought:*"]}
 `
@@ -120,6 +121,7 @@ func TestBasisFit(t *testing.T) {
 	}
 	t.Run("the same history gives the same file", func(t *testing.T) { testBasisAgain(t, doc) })
 	t.Run("a stream", testBasisOfStream)
+	t.Run("validate", testValidateCosts)
 	t.Run("refusals", testBasisRefusals)
 	t.Run("in definitions", func(t *testing.T) { testBasisInDefinitions(t, doc) })
 	t.Run("other lengths", testBasisSkips)
@@ -151,6 +153,18 @@ func testBasisOfStream(t *testing.T) {
 	}
 	if m := missedBy(readBasis(t, "all-1.basis"), []float64{0, 1, 0, 0, 0, 0}); m > 1e-6 {
 		t.Errorf("misses %v of a direction", m)
+	}
+}
+
+// testValidateCosts: what is served is what history says, so it costs nothing.
+func testValidateCosts(t *testing.T) {
+	doc := answers[validateJSON](t, "validate", "all", "--keys", "all")
+	want := &costJSON{Vectors: 13, Features: []featureCost{{Feature: "bought:clicks", Kind: "abs", Sensitivity: 0.5}}}
+	if doc.Mismatched > 0 || !reflect.DeepEqual(doc.Cost, want) || !reflect.DeepEqual(doc.StaleCost, want) {
+		t.Errorf("found %+v, %+v", doc.Cost, doc.StaleCost)
+	}
+	if text := works(t, "validate", "all"); !strings.Contains(text, "inconsistency cost of 13 vectors against history at their tokens: 0 in all, 0 a vector, at most 0\n") {
+		t.Errorf("found %s", text)
 	}
 }
 
@@ -192,7 +206,7 @@ func failsAfterProgress(t *testing.T, code int, words []string, args ...string) 
 // testBasisInDefinitions pastes what was printed.
 func testBasisInDefinitions(t *testing.T, doc basisJSON) {
 	yaml := strings.Replace(clicksYAML, "feature_views:", "bases:\n  - "+doc.Basis+"\nfeature_views:", 1)
-	yaml = strings.Replace(yaml, "kind: count}\n", "kind: count}\n      - "+doc.Feature+"\n", 1)
+	yaml = strings.Replace(yaml, "sensitivity: 0.5}\n", "sensitivity: 0.5}\n      - "+doc.Feature+"\n", 1)
 	writeFile(t, "definitions/taste.yaml", yaml)
 	writeFile(t, "definitions/spare.basis", "named by nothing")
 	files, err := readDefinitionFiles("definitions")

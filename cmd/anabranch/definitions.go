@@ -40,7 +40,7 @@ func checkDefinitions(files []definition.File) (*definitions, error) {
 	if d.programs, err = fold.CompileAll(p); err != nil {
 		return nil, err
 	}
-	return d, d.checkBytes()
+	return d, errors.Join(d.checkBytes(), checkDiscrepancies(p, d.programs))
 }
 
 // withoutSpareBases leaves out bases that no definition names: they are large,

@@ -32,7 +32,7 @@ type validateCmd struct {
 
 // Help shows an example.
 func (c *validateCmd) Help() string {
-	return "Example:\n  anabranch validate delay_model --keys all\n\nReads vectors online, recomputes them from history at the tokens that came with them, and compares bit for bit. Exit code 3 if any differs."
+	return "Example:\n  anabranch validate delay_model --keys all\n\nReads vectors online, recomputes them from history at the tokens that came with them, and compares bit for bit. Exit code 3 if any differs.\n\nWhere features declare a sensitivity, prints the inconsistency cost as well: of what was served against history\nat the tokens, and against all that history holds by now."
 }
 
 type validateJSON struct {
@@ -41,6 +41,10 @@ type validateJSON struct {
 	Keys       int64              `json:"keys"`
 	Region     string             `json:"region"`
 	Mismatches []validateMismatch `json:"mismatches,omitempty"` // the first ones
+	// What served vectors cost, where features declare a discrepancy: against
+	// history at their tokens, and at the same times against all of it.
+	Cost      *costJSON `json:"cost,omitempty"`
+	StaleCost *costJSON `json:"stale_cost,omitempty"`
 }
 
 type validateMismatch struct {
@@ -82,6 +86,8 @@ func (c *validateCmd) Run(ctx context.Context, out *output) error {
 	for _, m := range doc.Mismatches {
 		out.say("%s of %s at %s: served %s, history says %s", m.Feature, m.Key, m.At, m.Served, m.Recomputed)
 	}
+	doc.Cost.print(out, "history at their tokens")
+	doc.StaleCost.print(out, "all that history holds by now")
 	if doc.Mismatched > 0 {
 		return checkFailed("%d served values differ from history", doc.Mismatched)
 	}
@@ -322,6 +328,9 @@ func (c *validation) compare(ctx context.Context, list []*served) error {
 	}
 	want, err := training.Recompute(ctx, c.prog, h, probes, which)
 	if err != nil {
+		return err
+	}
+	if err := c.costs(ctx, h, list, probes, which, want); err != nil {
 		return err
 	}
 	for i, s := range list {
