@@ -21,8 +21,8 @@ const (
 	defaultParts    = 8
 	defaultError    = 0.01 // of top and quantiles
 
-	MinRelativeError = 0.0001 // of quantiles
-	MaxRelativeError = 0.5
+	MinError = 0.0001 // of top and quantiles
+	MaxError = 0.5
 )
 
 // Forms of single values.
@@ -149,9 +149,9 @@ var featureShape = &shape{title: "feature", doc: "One feature.", keys: append([]
 	{name: "exact", form: boolean, doc: "min, max: the window slides to the microsecond instead of by panes."},
 	{name: "removes", form: oneOf("latest", "observed"), doc: "set: latest (the default): the newest of adds and removes counts. observed: a remove undoes the adds that its sender had seen."},
 	{name: "weight", form: expression, doc: "mean: an event's weight, a number; 1."},
-	{name: "error", form: number(bounds{lower: 0, upper: 1, open: true}), doc: "top: the greatest error of a count, as a part of the total; 0.01."},
+	{name: "error", form: number(bounds{lower: MinError, upper: MaxError}), doc: "top: the greatest error of a count, as a part of the total; 0.01."},
 	{name: "q", form: numbers(1, MaxQuantiles, bounds{lower: 0, upper: 1}), doc: "quantiles: which, each from 0 to 1; [0.5, 0.99]."},
-	{name: "relative_error", form: number(bounds{lower: MinRelativeError, upper: MaxRelativeError}), doc: "quantiles: the greatest relative error of one; 0.01."},
+	{name: "relative_error", form: number(bounds{lower: MinError, upper: MaxError}), doc: "quantiles: the greatest relative error of one; 0.01."},
 	{name: "half_life", form: span, doc: "decayed_sum, ema: after how long an event weighs half."},
 	{name: "dim", form: whole(1, value.MaxListItems), doc: "vector_sum, vector_mean: how many items a vector has."},
 	{name: "bits", form: whole(1, MaxBits), doc: "vector_sum, vector_mean: how many bits are kept of each item, beside its sign, counted from the event's greatest; all if not given."},

@@ -119,7 +119,7 @@ func TestReleasedHashesOfKinds(t *testing.T) {
 		"kind: mean, of: x, scale: 2, weight: n":                          "a37cbbc378b18f36",
 		"kind: max, of: n, exact: true, window: 1h":                       "dcd015372e47099e",
 		"kind: set, of: word, remove_where: gone, removes: observed":      "a501022d88b47049",
-		"kind: top, of: word, k: 3, error: 1e-7":                          "3b618e2a9c78bf95",
+		"kind: top, of: word, k: 3, error: 1e-4":                          "527179aeaf7ecb6f",
 		"kind: quantiles, of: x, q: [0.1, 1], sensitivity: 2":             "7c26e17818c2d888",
 		"kind: ema, of: n, half_life: 1h, error_budget: 0.5":              "f833c9e287062467",
 		"kind: vector_mean, of: xs, dim: 3, bits: 8, scale: 4":            "e1f0e30140527f43",

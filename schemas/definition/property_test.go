@@ -61,7 +61,7 @@ func drawFeature(t *rapid.T, name string) Feature {
 }
 
 func drawParameters(t *rapid.T, f *Feature) {
-	part := rapid.Float64Range(MinRelativeError, MaxRelativeError)
+	part := rapid.Float64Range(MinError, MaxError)
 	switch f.Kind {
 	case "count":
 		f.Of, f.By = "", draw(t, "by", "1", "-1", "customer")

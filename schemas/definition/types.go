@@ -136,7 +136,7 @@ type Feature struct {
 	// Observed (set): a remove undoes the adds that its reader had seen, not all
 	// that are older.
 	Observed      bool
-	Error         float64      // top: greatest error as a part of the total, in (0, 1); default 0.01
+	Error         float64      // top: greatest error as a part of the total, 0.0001 to 0.5; default 0.01
 	Q             []float64    // quantiles: which, each in [0, 1], no two alike; default 0.5 and 0.99
 	RelativeError float64      // quantiles: greatest relative error, 0.0001 to 0.5; default 0.01
 	HalfLife      stamp.Micros // decayed_sum, ema: above 0
