@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"anabranch.dev/anabranch/pipelines/merge"
 	"anabranch.dev/anabranch/schemas/definition"
@@ -221,12 +222,56 @@ func testBasisInDefinitions(t *testing.T, doc basisJSON) {
 	if f := p.Views[0].Features[1]; f.Basis != "embedding@1" || f.Of != "embedding" || f.Scale != 4 || string(p.Basis(f.Basis).Data) != string(data) {
 		t.Errorf("feature %+v", f)
 	}
+	testServesProjections(t)
 	var kept []string
 	for _, f := range withoutSpareBases(files) {
 		kept = append(kept, f.Name)
 	}
 	if want := "click.avsc embedding-1.basis taste.yaml"; strings.Join(kept, " ") != want {
 		t.Errorf("kept %q, want %s", kept, want)
+	}
+}
+
+// testServesProjections applies a feature over the basis. What was bought lies in
+// it, so that projecting changes next to nothing.
+func testServesProjections(t *testing.T) {
+	works(t, "apply", "-f", "definitions")
+	sums := [13][6]float64{}
+	for line := range strings.Lines(clickLines(600)) {
+		c := decoded[struct {
+			User      int
+			Bought    bool
+			Embedding []float64
+		}](t, line)
+		for i, x := range c.Embedding {
+			if c.Bought {
+				sums[c.User][i] += x
+			}
+		}
+	}
+	args := []string{"get-online", "all", "--entity", "user=3", "--at", "2024-01-01T00:00:00Z", "--json"}
+	var r ran
+	for range 200 {
+		if r = anabranch(t, args...); r.code == 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond) // it is folded anew
+	}
+	a := decoded[featuresAnswer](t, r.stdout)
+	served := decoded[[]float64](t, string(a.Rows[0].Values[1]))
+	for i, want := range sums[3] {
+		if math.Abs(served[i]-want) > 1e-5 {
+			t.Errorf("item %d is %v, want %v", i, served[i], want)
+		}
+	}
+	if doc := answers[validateJSON](t, "validate", "all", "--keys", "all"); doc.Mismatched > 0 || doc.Checked != 26 {
+		t.Errorf("found %+v", doc)
+	}
+	text := works(t, "describe")
+	for _, want := range []string{"\nbasis embedding@1 (", "basis: embedding@1", "sensitivity: 0.5, discrepancy: abs"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
 	}
 }
 
