@@ -47,6 +47,10 @@ func TestBadBasesAreRefused(t *testing.T) {
 		for name, size := range map[string]int{"empty": 0, "large": MaxBasisBytes + 1, "most": MaxBasisBytes} {
 			files = append(files, File{Name: name + ".basis", Data: make([]byte, size)})
 		}
+		byEditor := map[string]bool{"another extension": true, "no version": true, "version 0": true, "neither": true, "both": true, "unknown key": true}
+		if got := editor(t, string(files[0].Data)) != nil; got != byEditor[c.name] {
+			t.Errorf("%s: an editor refuses it: %v", c.name, got)
+		}
 		p, err := Parse(files)
 		if err == nil && c.want == nil {
 			survives(t, p)

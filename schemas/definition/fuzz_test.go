@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -15,8 +16,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [*a]"), []byte(`"string"`))
 	f.Add([]byte("? [a]\n: {b: !!binary aGk=}\n<<: 1"), []byte("{"))
 	f.Add([]byte("streams: [{name: s, entity: e, schema: '{}', key: {1: 2, [x]: y}}]\nentities: [{name: e, join_keys: [{name: a, type: bytes}]}]"), []byte(""))
+	for _, feature := range []string{
+		"kind: mean, of: x, scale: 2, weight: n, as: decimal", "kind: set, of: word, remove_where: gone, removes: observed", "kind: top, of: word, k: 3, by: n, error: 0.2",
+		"kind: quantiles, of: x, q: [0, .5, 1e-3], relative_error: 0.1, sensitivity: 1.5, error_budget: 1e-9", "kind: ema, of: n, half_life: 1h, discrepancy: squared",
+		"kind: vector_mean, of: xs, dim: 3, bits: 8, scale: 1", "kind: low_rank, of: ns, basis: items@2", "kind: max, of: n, exact: true, window: 1h",
+	} {
+		f.Add([]byte(strings.NewReplacer("e.avsc", "order.avsc", "file: items-1.basis", "data: aGk=", "more/items", "any").Replace(string(kindFiles(feature)[0].Data))), []byte(kindsSchema))
+	}
 	f.Fuzz(func(t *testing.T, yaml, schema []byte) {
-		p, err := Parse([]File{{Name: "d/a.yaml", Data: yaml}, {Name: "d/order.avsc", Data: schema}})
+		p, err := Parse([]File{{Name: "d/a.yaml", Data: yaml}, {Name: "d/order.avsc", Data: schema}, {Name: "d/any.basis", Data: []byte{0, 255}}})
 		if err == nil {
 			survives(t, p)
 			return
@@ -54,6 +62,10 @@ func survives(t interface{ Fatalf(string, ...any) }, p *Project) {
 func FuzzDecode(f *testing.F) {
 	p, err := Parse(files(shop))
 	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(Encode(p))
+	if p, err = Parse(kindFiles("kind: low_rank, of: ns, basis: items@2, sensitivity: 0.1")); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(Encode(p))

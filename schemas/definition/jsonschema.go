@@ -39,8 +39,11 @@ func shapeSchema(s *shape, defs map[string]any) map[string]any {
 	if len(required) > 0 {
 		schema["required"] = required
 	}
-	if s == featureShape {
+	switch s {
+	case featureShape:
 		schema["allOf"] = kindSchemas()
+	case basisShape:
+		schema["oneOf"] = []any{map[string]any{"required": []string{"file"}}, map[string]any{"required": []string{"data"}}}
 	}
 	return schema
 }
