@@ -81,15 +81,16 @@ func TestACopyThatIsOutStaysOut(t *testing.T) {
 }
 
 func TestWithLessKnownACopyCouldComeBack(t *testing.T) {
-	seen := false
-	rapid.Check(t, func(t *rapid.T) {
-		sooner := func(c copies.Copy, h stamp.Micros) stamp.Micros {
+	back := rapid.Custom(func(t *rapid.T) bool {
+		_, bad := outStays(t, func(c copies.Copy, h stamp.Micros) stamp.Micros {
 			return copies.Settled(c.Stamp, h) - 10*stamp.Millisecond
-		}
-		_, bad := outStays(t, sooner)
-		seen = seen || bad
+		})
+		return bad
 	})
-	if !seen {
-		t.Fatal("a bound that is too low was not told from the right one")
+	for seed := range 5000 { // the same in every run: one in some hundred is rare enough to be missed by chance
+		if back.Example(seed) {
+			return
+		}
 	}
+	t.Fatal("a bound that is too low was not told from the right one")
 }
