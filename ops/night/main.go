@@ -13,7 +13,8 @@
 //	           exchange, lose, repeat, reorder, coalesce, crash and replay
 //	           (mergetest.Night); a kind's histories are spread over its cases
 //	worlds     every sequence of six operations on three replicas
-//	           (mergetest.Worlds), for every case
+//	           (mergetest.Worlds), for two cases of every kind, and of five for
+//	           the others
 //	properties every property test of the module (pgregory.net/rapid), each
 //	           for --property: the sweep against its oracle, rounds, rows, crash
 //	           images of the state, simulated regions, files, clocks, Avro …

@@ -52,12 +52,21 @@ func (r *run) stretches(c mergetest.Case, seed uint64, n int) (jobs []job) {
 	return jobs
 }
 
+// deepest is how many cases of a kind are followed to the last operation; the
+// others, which differ in the type of what they hold, to one before it.
+const deepest = 2
+
 // worlds runs every sequence of a few operations on three replicas.
 func (r *run) worlds() {
 	var jobs []job
+	count := map[string]int{}
 	for _, c := range mergetest.Cases() {
+		depth := r.depth
+		if count[c.Spec.Kind]++; count[c.Spec.Kind] > deepest {
+			depth--
+		}
 		jobs = append(jobs, job{what: c.Spec.Kind, run: func() (int64, string, error) {
-			n, err := mergetest.Worlds(c, r.depth, mergetest.Few(&c))
+			n, err := mergetest.Worlds(c, depth, mergetest.Few(&c))
 			return int64(n), fmt.Sprintf("go run ./ops/night --depth %d", r.depth), err
 		}})
 	}
