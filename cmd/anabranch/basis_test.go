@@ -223,6 +223,7 @@ func testBasisInDefinitions(t *testing.T, doc basisJSON) {
 		t.Errorf("feature %+v", f)
 	}
 	testServesProjections(t)
+	testBasisStays(t, doc, data)
 	var kept []string
 	for _, f := range withoutSpareBases(files) {
 		kept = append(kept, f.Name)
@@ -230,6 +231,28 @@ func testBasisInDefinitions(t *testing.T, doc basisJSON) {
 	if want := "click.avsc embedding-1.basis taste.yaml"; strings.Join(kept, " ") != want {
 		t.Errorf("kept %q, want %s", kept, want)
 	}
+}
+
+// testBasisStays: a version that views use cannot become another.
+func testBasisStays(t *testing.T, doc basisJSON, was []byte) {
+	other, err := os.ReadFile("all-1.basis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, doc.File, string(other))
+	r := anabranch(t, "apply", "-f", "definitions")
+	if refusal := "! basis embedding@1 changed (content): refused: views use it as it was; give this one a new version: {name: embedding, version: 2}\n"; r.code != exitFailed || !strings.Contains(r.stdout, refusal) {
+		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if text := works(t, "plan", "-f", writtenBack(t, doc, was)); strings.Contains(text, "refused") {
+		t.Errorf("found %s", text)
+	}
+}
+
+// writtenBack puts a basis back, and gives the directory of the definitions.
+func writtenBack(t *testing.T, doc basisJSON, data []byte) string {
+	t.Helper()
+	return filepath.Dir(writeFile(t, doc.File, string(data)))
 }
 
 // testServesProjections applies a feature over the basis. What was bought lies in

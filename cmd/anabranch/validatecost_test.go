@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -91,6 +92,19 @@ func TestDiscrepanciesOfExpressions(t *testing.T) {
 	_, err := costly(t, "squared", "l2")
 	if want := "shop.yaml:12: view spending: feature most: discrepancy l2 does not fit int64: want abs, squared"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// TestErrorBudgetsAreRefusedByWhatKeepsThem reaches plan and apply the same way.
+func TestErrorBudgetsAreRefusedByWhatKeepsThem(t *testing.T) {
+	orders := "{name: orders, kind: count}"
+	sketch := "{name: orders, kind: approx_distinct, of: item, precision: %d, error_budget: 0.02}"
+	_, err := costly(t, orders, fmt.Sprintf(sketch, 9))
+	if err == nil || !strings.Contains(err.Error(), "shop.yaml:10: spending:orders: error_budget 0.02 cannot be kept") || !strings.Contains(err.Error(), "precision: 12") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := costly(t, orders, fmt.Sprintf(sketch, 12)); err != nil {
+		t.Error(err)
 	}
 }
 
