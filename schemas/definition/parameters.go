@@ -85,9 +85,6 @@ func (b *builder) together(n *node, f *Feature) {
 	if f.Observed && n.get("remove_where") == nil {
 		b.report(n.get("removes"), what+" has removes: observed and no remove_where", "remove_where as well: CEL for the events that remove", "")
 	}
-	if f.Exact && f.Window == 0 && n.get("window") == nil {
-		b.report(n.get("exact"), what+" is exact and has no window that could slide", "window as well, or no exact", "")
-	}
 	if f.Basis != "" && b.project.Basis(f.Basis) == nil && b.named["basis "+f.Basis] == nil {
 		b.unknown(n.get("basis"), "basis", f.Basis, names(b.project.Bases, (*Basis).Ref))
 	}

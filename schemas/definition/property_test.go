@@ -54,8 +54,8 @@ func drawFeature(t *rapid.T, name string) Feature {
 		if f.Window/f.Pane > maxWindowPanes {
 			f.Pane = f.Window
 		}
-		f.Exact = (f.Kind == "min" || f.Kind == "max") && rapid.Bool().Draw(t, "exact")
 	}
+	f.Exact = (f.Kind == "min" || f.Kind == "max") && rapid.Bool().Draw(t, "exact")
 	drawErrors(t, &f)
 	return f
 }
