@@ -171,10 +171,22 @@ func (p *Program) evict(part *Part) {
 			n++
 		}
 		if n > 0 {
-			part.Groups[g-1] = slices.Delete(panes, 0, n)
+			part.drop(g, n)
 			part.trim(g, stamp.Epoch(part.Newest-p.groups[g].keep, p.groups[g].width))
 		}
 	}
+}
+
+// drop forgets the first n panes of group g (> 0). Many panes are not moved: the
+// room before them goes when there is none left behind.
+func (part *Part) drop(g, n int) {
+	panes := part.Groups[g-1]
+	if len(panes) <= fewPanes {
+		part.Groups[g-1] = slices.Delete(panes, 0, n)
+		return
+	}
+	clear(panes[:n])
+	part.Groups[g-1] = panes[n:]
 }
 
 // roll moves what a pane of group g holds into the next coarser level that

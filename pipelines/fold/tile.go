@@ -54,6 +54,12 @@ func (part *Part) tilingOf(g int) *tiling {
 
 // find is the place of the tile over a pane's epoch, or where it would be.
 func (x *tiling) find(level int, epoch int64) (int, bool) {
+	if tiles := x[level]; len(tiles) > 0 { // mostly there are no gaps
+		i := epoch>>shift(level) - tiles[0].epoch
+		if i >= 0 && i < int64(len(tiles)) && tiles[i].epoch == tiles[0].epoch+i {
+			return int(i), true
+		}
+	}
 	return slices.BinarySearchFunc(x[level], epoch>>shift(level), func(t tile, e int64) int { return cmp.Compare(t.epoch, e) })
 }
 
@@ -235,12 +241,25 @@ type walker struct {
 // end, in tiles of the levels below.
 func (part *Part) walk(g int, first, end int64, below int) walker {
 	panes := part.Groups[g-1]
-	from := sort.Search(len(panes), func(j int) bool { return panes[j].Epoch >= first })
-	w := walker{panes: panes[from:], x: part.tilingOf(g), first: first, end: end, below: below}
+	w := walker{panes: panes[seek(panes, first):], x: part.tilingOf(g), first: first, end: end, below: below}
 	for level := range w.looked {
 		w.looked[level] = math.MinInt64
 	}
 	return w
+}
+
+// seek is the place of the first pane at or after an epoch.
+func seek(panes []Pane, epoch int64) int {
+	if len(panes) == 0 || panes[0].Epoch >= epoch {
+		return 0
+	}
+	n := len(panes)
+	if i := epoch - panes[0].Epoch; i < int64(n) { // it is there or before, as epochs ascend
+		if n = int(i); panes[n].Epoch == epoch {
+			return n
+		}
+	}
+	return sort.Search(n, func(j int) bool { return panes[j].Epoch >= epoch })
 }
 
 // next is the states of the next pane or tile; nil: there are no more.
@@ -249,8 +268,7 @@ func (w *walker) next() []merge.State {
 		return nil
 	}
 	if t, until := w.over(w.panes[0].Epoch); t != nil {
-		n := sort.Search(len(w.panes), func(j int) bool { return w.panes[j].Epoch >= until })
-		w.panes = w.panes[n:]
+		w.panes = w.panes[seek(w.panes, until):]
 		return t.states
 	}
 	states := w.panes[0].States
