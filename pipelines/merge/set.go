@@ -14,11 +14,39 @@ var setKind = &kind{
 	input:   single,
 	check:   func(s Spec) error { return within("max", s.Max, 1, MaxItems) },
 	result:  itsList,
-	make:    func(s Spec) State { return &set{touches: newTouches(s.Input, s.Max)} },
-	key:     func(s Spec) string { return fmt.Sprintf("set(%s, %d, %t)", s.Input, s.Max, s.Remove) },
-	bytes:   func(s Spec) int { return touchBytes(s, s.Max) },
-	planned: func(s Spec) (int, bool) { return s.Max * (plannedElement + plannedContent(s.Input)), true },
+	make:    newSet,
+	key:     setKey,
+	bytes:   setBytes,
+	planned: func(s Spec) (int, bool) { return plannedSet(s), true },
 	joins:   true,
+}
+
+func newSet(s Spec) State {
+	if s.Observed {
+		return newObserved(s)
+	}
+	return &set{touches: newTouches(s.Input, s.Max)}
+}
+
+func setKey(s Spec) string {
+	if s.Observed {
+		return fmt.Sprintf("set(%s, %d, observed)", s.Input, s.Max)
+	}
+	return fmt.Sprintf("set(%s, %d, %t)", s.Input, s.Max, s.Remove)
+}
+
+func setBytes(s Spec) int {
+	if s.Observed {
+		return observedBytes(s)
+	}
+	return touchBytes(s, s.Max)
+}
+
+func plannedSet(s Spec) int {
+	if s.Observed {
+		return plannedObserved(s)
+	}
+	return s.Max * (plannedElement + plannedContent(s.Input))
 }
 
 // set is the elements that were touched most recently, each with the greatest

@@ -2,6 +2,7 @@ package mergetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -18,6 +19,10 @@ type Case struct {
 	New func() merge.State
 	// Draw draws what one event carries: X and Remove. The history sets Order.
 	Draw func(t *rapid.T) merge.Input
+	// Relate completes an event that was given its place in one of logs, of which
+	// sources are the indexes: it replaces what depends on places. nil: nothing
+	// does.
+	Relate func(in *merge.Input, logs [][]merge.Input)
 	// Want computes the value over events in any order, by other means than
 	// the state does.
 	Want func(inputs []merge.Input) value.Value
@@ -48,9 +53,10 @@ func (c *Case) fold(inputs []merge.Input) merge.State {
 // reference to what it was fed.
 func (c *Case) add(s merge.State, inputs []merge.Input) {
 	for _, in := range inputs {
-		in.X = in.X.Clone()
+		in.X, in.Seen = in.X.Clone(), slices.Clone(in.Seen)
 		s.Add(in)
 		scribble(in.X)
+		clear(in.Seen)
 	}
 }
 

@@ -19,6 +19,7 @@ func Cases() []Case {
 	cases = append(cases, stairsCases()...)
 	cases = append(cases, latestCases()...)
 	cases = append(cases, touchCases()...)
+	cases = append(cases, observedCases()...)
 	cases = append(cases, topCases()...)
 	cases = append(cases, vectorCases()...)
 	cases = append(cases, lowRankCases()...)

@@ -168,6 +168,9 @@ func Few(c *Case) []merge.Input {
 	if c.Spec.Kind == merge.Top && c.Spec.Weight.Kind != value.Null {
 		few = []merge.Input{{X: a, W: value.Int(3)}, {X: b, W: value.Int(5)}, {X: a, W: value.Int(0)}}
 	}
+	if c.Spec.Observed {
+		few = fewObserved(a, b)
+	}
 	if c.Spec.Feed() == merge.ExactList {
 		few = fewVectors(c.Spec.Dim)
 	}

@@ -53,8 +53,21 @@ func Histories(c *Case) *rapid.Generator[History] {
 		if sources > 1 && rapid.Bool().Draw(t, "tied") {
 			tie(h.Logs[0], h.Logs[1])
 		}
+		c.relate(h.Logs)
 		return h
 	})
+}
+
+// relate completes the events of logs.
+func (c *Case) relate(logs [][]merge.Input) {
+	if c.Relate == nil {
+		return
+	}
+	for _, log := range logs {
+		for i := range log {
+			c.Relate(&log[i], logs)
+		}
+	}
 }
 
 // tie gives the events of b the orders of those of a, but for the source.

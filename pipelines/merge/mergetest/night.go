@@ -130,6 +130,7 @@ func (n *night) draw() {
 		in.Order = n.next(i, times)
 		n.h.Logs[i] = append(n.h.Logs[i], in)
 	}
+	n.c.relate(n.h.Logs)
 	n.bases = n.bases[:0]
 	for i := range n.h.Logs {
 		n.bases = append(n.bases, n.h.Base(i))
