@@ -106,7 +106,15 @@ func (m *Machine) gather(part *Part, f *feature, t stamp.Micros, take func(merge
 	}
 	start := stamp.WindowStart(t, f.window, f.pane)
 	for g := m.prog.groups[f.group].finest; g <= f.group; g++ {
-		w := part.walk(g, int64(start/m.prog.groups[g].width), math.MaxInt64, levels)
+		first := int64(start / m.prog.groups[g].width)
+		if part.tilingOf(g) == nil {
+			panes := part.Groups[g-1]
+			for i := seek(panes, first); i < len(panes); i++ {
+				take(panes[i].States[f.index])
+			}
+			continue
+		}
+		w := part.walk(g, first, math.MaxInt64, levels)
 		for states := w.next(); states != nil; states = w.next() {
 			take(states[f.index])
 		}
