@@ -329,10 +329,17 @@ func (w *world) definitions() training.Definitions {
 // open is a training.Histories: it opens a stream's history up to a frontier,
 // or to what is committed now.
 func (w *world) open(upto position.Frontier, out *output) training.Histories {
+	return w.opener(upto, out, false)
+}
+
+// openServed opens what is committed now, and what the regions took back.
+func (w *world) openServed(out *output) training.Histories { return w.opener(nil, out, true) }
+
+func (w *world) opener(upto position.Frontier, out *output, served bool) training.Histories {
 	return func(ctx context.Context, stream string, needed []bool) (training.History, error) {
 		said := time.Now()
 		h, err := history.Open(ctx, history.Config{
-			Project: w.state.Project, Stream: stream, Needed: needed, Observed: w.observes(stream), Origins: w.origins, Upto: upto,
+			Project: w.state.Project, Stream: stream, Needed: needed, Observed: w.observes(stream), Origins: w.origins, Upto: upto, Retractions: served,
 			Progress: func(s history.Stats) {
 				if out != nil && time.Since(said) > 2*time.Second {
 					said = time.Now()

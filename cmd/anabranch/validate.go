@@ -314,7 +314,7 @@ const maxMismatches = 20
 // compare recomputes every answer from history and compares its text, which is
 // exact for every type.
 func (c *validation) compare(ctx context.Context, list []*served) error {
-	h, err := c.world.open(nil, c.out)(ctx, c.prog.Stream.Name, c.prog.Needed())
+	h, err := c.world.openServed(c.out)(ctx, c.prog.Stream.Name, c.prog.Needed())
 	if err != nil {
 		return err
 	}

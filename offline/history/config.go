@@ -25,7 +25,11 @@ type Config struct {
 	Needed []bool
 	// Observed asks for the tokens that producers acted on.
 	Observed bool
-	Origins  []Origin // each source once
+	// Retractions asks for what the regions took back of a stream whose ids they
+	// share, from their logs alone: events of the sources that
+	// position.Source.Retractions names.
+	Retractions bool
+	Origins     []Origin // each source once
 	// Upto is the cut: of each log the events below its mark are read; a log that is not in it is not read. Nil: what is
 	// committed when Open is called, or without brokers what the files cover. A mark beyond what there is, is no error:
 	// see History.Frontier.

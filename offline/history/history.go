@@ -37,6 +37,7 @@ type History struct {
 type origin struct {
 	Origin
 	src   position.Source
+	back  bool // it is the log of retractions of the source's region
 	table manifest.Manifest
 	files []*openFile
 	tail  *memory
@@ -69,6 +70,10 @@ func Open(ctx context.Context, cfg Config) (*History, error) {
 	h.life, h.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, o := range cfg.Origins {
 		h.origins = append(h.origins, &origin{Origin: o, src: o.source()})
+		if cfg.Retractions && o.Kafka != nil && cfg.Project.SharesIDs(s) {
+			log := Origin{Kafka: o.Kafka, Registry: o.Registry}
+			h.origins = append(h.origins, &origin{Origin: log, src: o.source().Retractions(), back: true})
+		}
 	}
 	slices.SortFunc(h.origins, func(a, b *origin) int { return a.src.Compare(b.src) })
 	for _, o := range h.origins {

@@ -3,13 +3,16 @@ package history
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"anabranch.dev/anabranch/connectors/kafka"
 	"anabranch.dev/anabranch/offline/columnar"
 	"anabranch.dev/anabranch/offline/history/table"
 	"anabranch.dev/anabranch/offline/history/tail"
+	"anabranch.dev/anabranch/schemas/definition"
 	"anabranch.dev/anabranch/schemas/position"
 )
 
@@ -167,7 +170,14 @@ func (h *History) log(o *origin, partition int32) position.Log {
 // readLog reads an origin's log from the marks to the ends, or without a cut to the committed ends, and moves the marks to
 // where it came.
 func (h *History) readLog(ctx context.Context, o *origin, from []tail.From, ends []int64) error {
-	log, err := tail.Identify(ctx, o.Kafka, h.stream)
+	stream := *h.stream
+	if o.back {
+		stream.Topic = definition.RetractionsTopic(stream.Topic)
+	}
+	log, err := tail.Identify(ctx, o.Kafka, &stream)
+	if o.back && errors.Is(err, kafka.ErrNoTopic) {
+		return nil // definitions were applied before there was one
+	}
 	if err != nil {
 		return err
 	}
@@ -176,7 +186,7 @@ func (h *History) readLog(ctx context.Context, o *origin, from []tail.From, ends
 			return err
 		}
 	}
-	committed, err := tail.Ends(ctx, o.Kafka, h.stream.Topic, h.stream.Partitions)
+	committed, err := tail.Ends(ctx, o.Kafka, stream.Topic, stream.Partitions)
 	if err != nil {
 		return err
 	}
@@ -191,7 +201,7 @@ func (h *History) readLog(ctx context.Context, o *origin, from []tail.From, ends
 		needed = make([]bool, len(h.stream.Fields))
 	}
 	r, err := tail.Open(ctx, tail.Config{
-		Kafka: o.Kafka, Registry: o.Registry, Stream: h.stream, Entity: h.entity, Needed: needed,
+		Kafka: o.Kafka, Registry: o.Registry, Stream: &stream, Retractions: o.back, Entity: h.entity, Needed: needed,
 		Log: log, From: from, Ends: ends, Patience: h.cfg.Patience,
 	})
 	if err != nil {

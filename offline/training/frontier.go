@@ -26,7 +26,9 @@ func openHistories(ctx context.Context, open Histories, streams []string, needed
 	}
 	asked := position.Frontier{}
 	for log, mark := range cut.Frontier {
-		if slices.Contains(streams, log.Stream) {
+		// What was taken back is what the regions had found out by then. A training
+		// set follows the rule itself, over the events of the frontier.
+		if _, back := log.Retracts(); !back && slices.Contains(streams, log.Stream) {
 			asked[log] = mark
 		}
 	}
@@ -36,7 +38,11 @@ func openHistories(ctx context.Context, open Histories, streams []string, needed
 // covers reports why history up to reached cannot answer as of asked.
 func covers(streams []string, reached, asked position.Frontier) error {
 	for _, log := range asked.Logs() {
-		if have := reached[log].Next; have < asked[log].Next {
+		have := reached[log].Next
+		if of, back := log.Retracts(); back && have < asked[log].Next {
+			return fmt.Errorf("frontier: it includes what region %s took back, which only the log of retractions of its Kafka has: name its brokers", of.Origin)
+		}
+		if have < asked[log].Next {
 			return fmt.Errorf("as-of frontier: it includes %s, and history reaches only offset %d there: compact, or name the brokers so that the log's tail is read",
 				position.Position{Log: log, Offset: asked[log].Next - 1}, have-1)
 		}

@@ -30,8 +30,9 @@ type Recomputed struct {
 
 // Recompute gives for each probe, in order, the view's features in which: by
 // event time alone, up to the probe's frontier, as the online fold sees a key.
-// It is an error if the history does not reach a probe's frontier for the
-// partition of its key.
+// Copies are out as far as the frontier has that they were taken back, so the
+// history must have what was (history.Config.Retractions). It is an error if it
+// does not reach a probe's frontier for the partition of its key.
 func Recompute(ctx context.Context, prog *fold.Program, h History, probes []Probe, which []int) ([]Recomputed, error) {
 	out := make([]Recomputed, len(probes))
 	nothing := make([]fold.Result, len(which))
@@ -105,7 +106,7 @@ func (r *recomputer) partition(ctx context.Context, h History, partition int32, 
 
 func (r *recomputer) probe(i int, events []asof.Event) {
 	p := &r.probes[i]
-	cut := asof.Cut{Knowledge: asof.Off, Frontier: p.Frontier}
+	cut := asof.Cut{Knowledge: asof.Off, Frontier: p.Frontier, Served: true}
 	if cut.Frontier == nil {
 		cut.Frontier = position.Frontier{}
 	}

@@ -106,7 +106,7 @@ func TestRecomputeEqualsTheOracle(t *testing.T) {
 		}
 		got := must(Recompute(context.Background(), prog, historyOf(w, prog.Needed()), probes, which))(t)
 		for i, p := range probes {
-			cut := asof.Cut{Knowledge: asof.Off, Frontier: p.Frontier}
+			cut := asof.Cut{Knowledge: asof.Off, Frontier: p.Frontier, Served: true}
 			events := w.Of(string(p.Key))
 			if newest := oracle.Newest(oracle.Seen(w.Case(), events, p.At, &cut)); got[i].Newest != newest {
 				t.Fatalf("probe %d: newest %v, want %v", i, got[i].Newest, newest)

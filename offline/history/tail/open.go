@@ -23,8 +23,12 @@ type Config struct {
 	Entity   *definition.Entity
 	Needed   []bool       // fields to decode, by index; nil: all
 	Log      manifest.Log // the log that the marks count in, from Identify
-	From     []From       // by partition
-	Ends     []int64      // by partition: the first offset not to read; at or below From: nothing is read
+	// Retractions says that the topic is a log of retractions of the stream: what
+	// is handed out are the events that were taken back, at the places of their
+	// retractions, with wire.RetractedID for an id.
+	Retractions bool
+	From        []From  // by partition
+	Ends        []int64 // by partition: the first offset not to read; at or below From: nothing is read
 	// Patience is how long the brokers may hand out nothing before that is a *StalledError. Default 30 s.
 	Patience time.Duration
 }

@@ -3,6 +3,7 @@ package tail
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"anabranch.dev/anabranch/connectors/kafka"
@@ -112,6 +113,15 @@ func (r *Reader) record(ctx context.Context, s *State, rec *kafka.Record, take f
 		Key: rec.Key, Value: rec.Value, ValueNull: rec.ValueNull, Header: r.header,
 		Partition: rec.Partition, Offset: rec.Offset, AppendMillis: rec.AppendTime,
 	}
+	of, mine, err := r.retraction(rec)
+	if err != nil {
+		return err
+	}
+	mark := position.Mark{Next: rec.Offset + 1, Stamp: stamp.Next(s.Mark.Stamp, rec.AppendTime)}
+	if !mine {
+		s.Mark, s.Epoch = mark, rec.LeaderEpoch
+		return nil
+	}
 	verdict, err := r.decoder.Read(&r.in, &r.event)
 	if unknown := (*wire.UnknownSchemaError)(nil); errors.As(err, &unknown) {
 		if err := r.learn(ctx, rec, unknown.ID); err != nil {
@@ -122,15 +132,30 @@ func (r *Reader) record(ctx context.Context, s *State, rec *kafka.Record, take f
 	if err != nil {
 		return err
 	}
-	s.Mark = position.Mark{Next: rec.Offset + 1, Stamp: stamp.Next(s.Mark.Stamp, rec.AppendTime)}
-	s.Epoch = rec.LeaderEpoch
+	s.Mark, s.Epoch = mark, rec.LeaderEpoch
 	if !verdict.OK() {
 		s.Quarantined++
 		return nil
 	}
 	s.Accepted++
+	if r.cfg.Retractions {
+		r.event.Offset, r.event.ID, r.event.HasID = rec.Offset, wire.RetractedID(of.Offset), true
+	}
 	take(table.Row{Event: &r.event, Stamp: s.Mark.Stamp, AppendMillis: rec.AppendTime, Size: len(rec.Value), Raw: r.raw})
 	return nil
+}
+
+// retraction makes of a record of a log of retractions the one that it takes
+// back. It reports false if that is of another stream.
+func (r *Reader) retraction(rec *kafka.Record) (of wire.Retraction, mine bool, err error) {
+	if !r.cfg.Retractions {
+		return of, true, nil
+	}
+	if of, err = wire.DecodeRetraction(rec.Value); err != nil {
+		return of, false, fmt.Errorf("%s-%d: offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
+	}
+	r.in = of.Record(rec.Key, r.header, rec.Partition)
+	return of, of.Stream == r.cfg.Stream.Name, nil
 }
 
 // look sets what looks into the present record.
@@ -138,7 +163,7 @@ func (r *Reader) look() {
 	r.header = func(name string) ([]byte, bool) { return r.rec.Header(name) }
 	r.raw = func(field int) ([]byte, bool) {
 		from, to, ok := r.decoder.Span(field)
-		return r.rec.Value[from:to], ok
+		return r.in.Value[from:to], ok
 	}
 }
 
