@@ -42,6 +42,7 @@ func benches() []bench {
 		{merge.Spec{Kind: merge.VectorMean, Input: value.ListOf(float), Scale: 6, Dim: 256, Bits: 7}, feed(embedding(256))},
 		{merge.Spec{Kind: merge.LowRank, Input: value.ListOf(float), Scale: 6, Basis: axes(256, 16)}, feed(embedding(256))},
 		{merge.Spec{Kind: merge.Min, Input: text, Exact: true}, feed(item(500))},
+		{merge.Spec{Kind: merge.Set, Input: text, Max: 1000, Observed: true}, toggled(item(60))},
 		{merge.Spec{Kind: merge.Top, Input: text, K: 10, Error: 0.01}, feed(item(500))},
 		{merge.Spec{Kind: merge.Top, Input: text, K: 10, Error: 0.01}, feed(skewed)},
 		{merge.Spec{Kind: merge.Quantiles, Input: float, Q: []float64{0.5, 0.99}, Error: 0.01}, feed(latency)},

@@ -128,6 +128,7 @@ func vectorList() []vector {
 		{"dense", merge.Spec{Kind: merge.ApproxDistinct, Input: whole, Precision: 6}, run(numbers(100)...)},
 	}
 	all = append(all, topVectors()...)
+	all = append(all, observedVectors()...)
 	all = append(all, quantilesVectors()...)
 	all = append(all, decayVectors()...)
 	for _, kind := range merge.Kinds() {

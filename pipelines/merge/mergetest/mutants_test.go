@@ -157,7 +157,7 @@ type fault struct {
 }
 
 func faults() []fault {
-	return slices.Concat(orderFaults(), algebraFaults(), byteFaults(), touchFaults(), topFaults(), groupFaults(), stairsFaults(), vectorFaults())
+	return slices.Concat(orderFaults(), algebraFaults(), byteFaults(), touchFaults(), topFaults(), observedFaults(), groupFaults(), stairsFaults(), vectorFaults())
 }
 
 // reordered adds with another order.
