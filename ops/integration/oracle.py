@@ -87,14 +87,21 @@ def read_events(streams, path):
 
 
 def first_of_ids(stream, events):
-    """Drops the events whose id was counted before within the horizon, in the same origin."""
+    """Drops the events whose id was counted before within the horizon: in the same origin, and then in any."""
+    if not stream.dedupes:
+        return events
+    once = first_by(stream, events, lambda e: (e.origin, e.id))
+    return first_by(stream, once, lambda e: e.id)
+
+
+def first_by(stream, events, name):
     counted, again = {}, set()
     for e in sorted(events, key=lambda e: (e.stamp, e.position)):
-        if not stream.dedupes or e.id is None:
+        if e.id is None:
             continue
-        before = counted.get((e.origin, e.id))
+        before = counted.get(name(e))
         if before is None or ((e.stamp >> 16) - (before >> 16)) * 1000 > stream.horizon:
-            counted[e.origin, e.id] = e.stamp
+            counted[name(e)] = e.stamp
         else:
             again.add(e.position)
     return [e for e in events if e.position not in again]
