@@ -76,11 +76,13 @@ func (s *observed) append(dst []byte, base Order, after int64) []byte {
 	}
 	names, numbers := s.names(elements)
 	dst = appendNames(dst, names)
+	live := &facts{}
 	for _, p := range elements {
 		o := l.items[p].order()
 		dst = appendWhen(dst, base, o)
 		dst = l.items[p].parts.append(dst, l.cell)
-		dst = s.appendFacts(dst, o, &s.facts[p], names, numbers)
+		s.renumber(live, &s.facts[p], numbers)
+		dst = live.append(dst, o, names)
 		base = o
 	}
 	return dst
@@ -130,30 +132,38 @@ func appendNames(dst []byte, names []named) []byte {
 	return dst
 }
 
-// appendFacts appends the adds by source, relative to the element's order, then
-// the covers by source, the newest first, each relative to the one before.
-func (s *observed) appendFacts(dst []byte, of Order, f *facts, names []named, numbers []uint32) []byte {
-	live := facts{}
+// renumber makes to the living facts of f, with the numbers of names, in the
+// order of bytes: by source, covers of one source the newest first.
+func (s *observed) renumber(to, f *facts, numbers []uint32) {
+	to.reset()
 	for _, a := range f.adds {
 		if s.live(a.when.order()) {
-			live.adds = append(live.adds, added{numbers[a.source], a.when})
+			to.adds = append(to.adds, added{numbers[a.source], a.when})
 		}
 	}
 	for _, c := range f.covers {
 		if s.live(c.when.order()) {
-			live.covers = append(live.covers, cover{numbers[c.source], c.next, c.when})
+			to.covers = append(to.covers, cover{numbers[c.source], c.next, c.when})
 		}
 	}
-	slices.SortFunc(live.adds, func(a, b added) int { return cmp.Compare(a.source, b.source) })
-	slices.SortFunc(live.covers, func(a, b cover) int {
-		return cmp.Or(cmp.Compare(a.source, b.source), b.when.compare(a.when.order()))
+	slices.SortFunc(to.adds, func(a, b added) int { return cmp.Compare(a.source, b.source) })
+	slices.SortFunc(to.covers, func(a, b cover) int {
+		if c := cmp.Compare(a.source, b.source); c != 0 {
+			return c
+		}
+		return b.when.compare(a.when.order())
 	})
-	dst = binary.AppendUvarint(dst, uint64(len(live.adds)))
-	for _, a := range live.adds {
+}
+
+// append appends adds, relative to the element's order, then covers, each
+// relative to the one before.
+func (f *facts) append(dst []byte, of Order, names []named) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(f.adds)))
+	for _, a := range f.adds {
 		dst = appendWhen(binary.AppendUvarint(dst, uint64(a.source)), of, a.when.order())
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(live.covers)))
-	for _, c := range live.covers {
+	dst = binary.AppendUvarint(dst, uint64(len(f.covers)))
+	for _, c := range f.covers {
 		dst = binary.AppendUvarint(dst, uint64(c.source))
 		dst = binary.AppendUvarint(dst, uint64(names[c.source].top-c.next))
 		dst = appendWhen(dst, of, c.when.order())
