@@ -24,7 +24,7 @@ var (
 var kindsOf = map[string][]string{
 	"count": nil, "sum": numbers, "mean": numbers, "min": singles, "max": singles, "last": anyOf, "first": anyOf,
 	"recent": singles, "set": singles, "approx_distinct": singles, "top": singles, "quantiles": numbers,
-	"decayed_sum": tame, "ema": tame, "vector_sum": vectors, "vector_mean": vectors,
+	"decayed_sum": tame, "ema": tame, "vector_sum": vectors, "vector_mean": vectors, "low_rank": vectors,
 }
 
 // drawn are the kinds of features.
@@ -51,7 +51,7 @@ func drawFeature(t *rapid.T) definition.Feature {
 	return f
 }
 
-var takesScale = map[string]bool{"sum": true, "mean": true, "decayed_sum": true, "ema": true, "vector_sum": true, "vector_mean": true}
+var takesScale = map[string]bool{"sum": true, "mean": true, "decayed_sum": true, "ema": true, "vector_sum": true, "vector_mean": true, "low_rank": true}
 
 // differs reports whether a kind knows the parameters of a spec: others leave
 // its key as it is.
@@ -100,12 +100,14 @@ func drawSketch(t *rapid.T, f *definition.Feature) {
 	case "top":
 		f.K = rapid.IntRange(1, 4).Draw(t, "k")
 		f.By = rapid.SampledFrom([]string{"1", "1", "7", "n", "n + 1", "12 / n"}).Draw(t, "by")
-		f.Error = rapid.SampledFrom([]float64{0.01, 0.5, 0.9}).Draw(t, "error")
+		f.Error = rapid.SampledFrom([]float64{0.01, 0.5, 0.5}).Draw(t, "error")
 	case "quantiles":
 		f.Q = rapid.SampledFrom([][]float64{{0.5, 0.99}, {0}, {1}, {0.9, 0.1, 0.5}, {0.25, 1, 0}}).Draw(t, "q")
 		f.RelativeError = rapid.SampledFrom([]float64{0.01, 0.001, 0.2}).Draw(t, "relative error")
 	case "decayed_sum", "ema":
 		f.HalfLife = rapid.SampledFrom([]stamp.Micros{1, 999_999, 10 * stamp.Second, stamp.Minute, 7 * stamp.Minute, stamp.Day}).Draw(t, "half life")
+	case "low_rank":
+		f.Basis = rapid.SampledFrom([]string{"axes@1", "turned@1", "turned@2"}).Draw(t, "basis")
 	case "vector_sum", "vector_mean":
 		f.Dim = rapid.IntRange(1, 3).Draw(t, "dim")
 		f.Bits = rapid.SampledFrom([]int{0, 0, 1, 2, 3, 8, 32}).Draw(t, "bits")

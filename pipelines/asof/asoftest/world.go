@@ -44,7 +44,7 @@ func (w *World) Of(key string) []asof.Event {
 // Case is the view as the oracle sees it.
 func (w *World) Case() *oracle.Case {
 	fs, types := functions()
-	return &oracle.Case{View: *w.View, Stream: *w.Stream, Functions: fs, OfType: types}
+	return &oracle.Case{View: *w.View, Stream: *w.Stream, Functions: fs, OfType: types, Bases: w.Project.Bases}
 }
 
 // Options narrow what is drawn.
@@ -166,7 +166,7 @@ func DrawTime(t *rapid.T, label string) stamp.Micros {
 // without event ids and created timestamps, in one partition.
 func Base() *World {
 	w := &World{Project: &definition.Project{
-		Name: "world", Regions: regions,
+		Name: "world", Regions: regions, Bases: bases(),
 		Entities: []definition.Entity{{Name: "user", JoinKeys: []definition.JoinKey{{Name: "user", Type: value.String}}}},
 		Streams: []definition.Stream{{
 			Name: "events", Entity: "user", Topic: "world.events", Fields: fields(), Key: []int{fieldUser}, EventTime: fieldAt, Created: -1,

@@ -119,15 +119,15 @@ func (c *Case) overBound(e *asof.Event) bool {
 // bounded are the integers that an event gives a feature of exact numbers.
 func (c *Case) bounded(f *definition.Feature, e *asof.Event) []*big.Int {
 	switch f.Kind {
-	case "sum", "mean", "decayed_sum", "ema", "vector_sum", "vector_mean":
+	case "sum", "mean", "decayed_sum", "ema", "vector_sum", "vector_mean", "low_rank":
 	default:
 		return nil
 	}
 	x := c.eval(f.Of, e)
-	if x.Kind == value.Null || f.Dim > 0 && !isVector(x, f.Dim) {
+	if x.Kind == value.Null || c.dim(f) > 0 && !isVector(x, c.dim(f)) {
 		return nil
 	}
-	if f.Dim > 0 {
+	if c.dim(f) > 0 {
 		return c.items(f, x)
 	}
 	n := exact(x, c.scaleOf(f))

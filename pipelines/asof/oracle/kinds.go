@@ -55,8 +55,8 @@ func (c *Case) skips(f *definition.Feature, e *asof.Event) bool {
 	case f.Kind == "top":
 		by := c.by(f, e)
 		return by.Kind == value.Null || by.N < 0
-	case f.Dim > 0:
-		return !isVector(x, f.Dim)
+	case c.dim(f) > 0:
+		return !isVector(x, c.dim(f))
 	}
 	return false
 }
@@ -92,6 +92,8 @@ func (c *Case) kind(f *definition.Feature, in []asof.Event, t stamp.Micros) Resu
 		return c.decayed(f, in, t)
 	case "vector_sum", "vector_mean":
 		return Result{Value: c.vector(f, in)}
+	case "low_rank":
+		return Result{Value: c.lowRank(f, in)}
 	}
 	panic("BUG: oracle: kind " + f.Kind)
 }

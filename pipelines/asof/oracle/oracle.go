@@ -24,6 +24,8 @@ type Case struct {
 	Functions map[string]Function
 	// OfType is the type of each text of `of` in Functions.
 	OfType map[string]value.Type
+	// Bases are those that features name.
+	Bases []definition.Basis
 }
 
 // Result is the value of one feature and its status in Feast's words. Where a

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"encoding/binary"
 	"math/big"
 
 	"anabranch.dev/anabranch/pipelines/asof"
@@ -50,6 +51,64 @@ func (c *Case) vector(f *definition.Feature, in []asof.Event) value.Value {
 	}
 	var list []value.Value
 	for _, n := range totals {
+		list = append(list, nearest(new(big.Rat).SetFrac(n, unit)))
+	}
+	return value.Items(list...)
+}
+
+// dim is how many items a feature's vectors have, 0 if it has none.
+func (c *Case) dim(f *definition.Feature) int {
+	if f.Basis == "" {
+		return f.Dim
+	}
+	return len(c.basis(f.Basis))
+}
+
+// basis reads the rows of a basis: a version byte, dim and rank, both below
+// 128 here, and dim rows of rank items, four bytes each.
+func (c *Case) basis(ref string) [][]*big.Int {
+	for _, b := range c.Bases {
+		if b.Ref() != ref {
+			continue
+		}
+		dim, rank, rest := int(b.Data[1]), int(b.Data[2]), b.Data[3:]
+		rows := make([][]*big.Int, dim)
+		for i := range rows {
+			for range rank {
+				rows[i] = append(rows[i], big.NewInt(int64(int32(binary.LittleEndian.Uint32(rest)))))
+				rest = rest[4:]
+			}
+		}
+		return rows
+	}
+	panic("BUG: oracle: no basis " + ref)
+}
+
+// lowRank is U times the sum of the vectors' coefficients. Items of U are in
+// units of 2^-30, each event's coefficients are rounded to units of 2^-16.
+func (c *Case) lowRank(f *definition.Feature, in []asof.Event) value.Value {
+	if len(in) == 0 {
+		return value.Value{}
+	}
+	u := c.basis(f.Basis)
+	totals := make([]*big.Int, len(u[0]))
+	for j := range totals {
+		totals[j] = new(big.Int)
+		for _, e := range in {
+			z := new(big.Int)
+			for i, x := range c.items(f, c.eval(f.Of, &e)) {
+				z.Add(z, new(big.Int).Mul(u[i][j], x))
+			}
+			totals[j].Add(totals[j], roundEven(new(big.Rat).SetFrac(z, big.NewInt(1<<14))))
+		}
+	}
+	unit := new(big.Int).Lsh(power(c.scaleOf(f)), 46)
+	var list []value.Value
+	for _, row := range u {
+		n := new(big.Int)
+		for j, item := range row {
+			n.Add(n, new(big.Int).Mul(item, totals[j]))
+		}
 		list = append(list, nearest(new(big.Rat).SetFrac(n, unit)))
 	}
 	return value.Items(list...)
