@@ -104,6 +104,9 @@ func (s *top) decodeItems(r *reader, in *top, n uint64) {
 			in.decodeItem(r)
 		}
 	}
+	if r.err == nil {
+		in.list.own()
+	}
 }
 
 func (s *top) decodeItem(r *reader) {
@@ -127,8 +130,8 @@ func (s *top) decodeItem(r *reader) {
 		s.total = s.total.Add(h.weight)
 	}
 	if r.err == nil {
-		at := &s.list.items[s.list.extend(h.parts)]
-		at.weight, at.rank = h.weight, h.rank
+		s.list.items = append(s.list.items, h)
+		s.list.placed(n)
 	}
 }
 

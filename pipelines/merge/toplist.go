@@ -86,6 +86,12 @@ func (l *heavies) extend(p parts) int {
 	h := &l.items[n]
 	h.parts.set(p)
 	h.weight, h.rank = value.Int128{}, maxRank
+	l.placed(n)
+	return n
+}
+
+// placed puts the last item, at n, into the index.
+func (l *heavies) placed(n int) {
 	switch {
 	case n < fewItems:
 	case 2*(n+1) <= len(l.index):
@@ -93,7 +99,20 @@ func (l *heavies) extend(p parts) int {
 	default:
 		l.rebuild()
 	}
-	return n
+}
+
+// own gives the items texts of their own, in one piece.
+func (l *heavies) own() {
+	text := 0
+	for i := range l.items {
+		text += len(l.items[i].parts.b)
+	}
+	all := make([]byte, 0, text)
+	for i := range l.items {
+		p, start := &l.items[i].parts, len(all)
+		all = append(all, p.b...)
+		p.b = all[start:len(all):len(all)]
+	}
 }
 
 func (l *heavies) insert(at int) {
