@@ -63,8 +63,8 @@ func checkDecay(s Spec) error {
 //	Σ x * 2^-((t-ts)/h) = Σ_e sum_e * 2^(e - t/h) / 2^32
 //
 // which is rounded once. Epochs more than decayHorizon before that of the
-// newest event are dropped, and none that a reader with an even newer one, of
-// another source, would count.
+// newest event are dropped; a reader, whose newest event is no older, would not
+// count them.
 //
 // The error of one event is at most 2^-33 of a unit by rounding and
 // |x|*2^f*2^-60 by Exp2 and the truncation of f, that of the read 2^-60 and a

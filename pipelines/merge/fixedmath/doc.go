@@ -12,7 +12,7 @@
 //
 // Not here: other bases, natural logarithms, anything that needs more than 2^-60.
 //
-// Source: the algorithms are FORMAT.md §5 (integer logarithm and exponential);
+// Source: the algorithms are FORMAT.md §5 (Logarithms and powers of two);
 // their shape, a table and a short series of positive terms, is as in Tang,
 // "Table-driven implementation of the exponential function" (ACM TOMS 1989).
 package fixedmath
