@@ -14,9 +14,9 @@ const (
 
 // PlannedBytes is what one key may take in one region's part at the worst: all
 // numbers at their widest, all panes of every window there. Text counts as 16
-// bytes, a list as 128 items. The panes of a windowed collection (recent, set,
-// approx_distinct, top, quantiles) are taken to hold one full state together and
-// 64 bytes each beside it: their elements spread over the panes.
+// bytes, a list as 128 items. The panes of a windowed collection (a kind whose
+// state grows with its elements: merge.Spec.Planned) are taken to hold one full
+// state together and 64 bytes each beside it: their elements spread over them.
 func (p *Program) PlannedBytes() int {
 	return p.bytes(func(s *slot, panes int) int {
 		full, collection := s.spec.Planned()
