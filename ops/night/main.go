@@ -84,9 +84,9 @@ func parse(args []string) (s settings, err error) {
 	short := f.Bool("short", false, "the counts of .ci/run: 10,000 histories, 5 operations, 300 checks, no fuzzing")
 	f.IntVar(&s.histories, "histories", 0, "histories of each kind (1,000,000)")
 	f.IntVar(&s.depth, "depth", 0, "operations on three replicas, exhaustively (6)")
-	f.IntVar(&s.checks, "checks", 0, "checks of each property test, at least (100)")
-	f.DurationVar(&s.property, "property", 0, "time for each property test (5s)")
-	f.DurationVar(&s.fuzz, "fuzz", 0, "time for each fuzz target (5s)")
+	f.IntVar(&s.checks, "checks", 0, "checks of each property test, at least; never below 100")
+	f.DurationVar(&s.property, "property", 0, "time for each property test (4s)")
+	f.DurationVar(&s.fuzz, "fuzz", 0, "time for each fuzz target (4s)")
 	f.IntVar(&s.blackbox, "blackbox", 0, "random projects through the binary (4)")
 	f.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "where the seeds begin")
 	f.StringVar(&s.only, "case", "", "only histories of this case, from the very seed")
@@ -105,7 +105,7 @@ func parse(args []string) (s settings, err error) {
 		return time.Duration(part * float64(d)).Round(100 * time.Millisecond)
 	}
 	s.fill(given, settings{
-		histories: max(1, int(part*1_000_000)), depth: 6, checks: 100, property: length(5 * time.Second), fuzz: length(5 * time.Second),
+		histories: max(1, int(part*1_000_000)), depth: 6, checks: 100, property: length(4 * time.Second), fuzz: length(4 * time.Second),
 		blackbox: int(part * 4), results: "ops/night/RESULTS.md",
 	})
 	return s, nil

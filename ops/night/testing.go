@@ -139,7 +139,7 @@ func (r *run) packageOf(dir, bin string) (n int64, again string, err error) {
 		return 0, r.repeat(dir, names, probe), fmt.Errorf("%w%s", err, tail(out, 30))
 	}
 	for _, p := range propertiesOf(out) {
-		checks := max(r.checks, int(float64(probe)*float64(r.property)/float64(p.took+time.Microsecond)))
+		checks := max(r.checks, probe, int(float64(probe)*float64(r.property)/float64(p.took+time.Microsecond)))
 		some, again, err := r.tests(dir, bin, "^"+p.name+"$", min(checks, 2_000_000))
 		if n += some; err != nil {
 			return n, again, err
