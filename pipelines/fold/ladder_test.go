@@ -244,3 +244,25 @@ func TestAPaneWhereItsLevelHasNoneIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestAWindowOverFinerPanesKeepsItsOwnEdges has an event each minute for a day,
+// and windows whose panes are wider than those that hold their events.
+func TestAWindowOverFinerPanesKeepsItsOwnEdges(t *testing.T) {
+	w, prog := windows(t, "24h/5m 12h/1h 3h/15m 48h/6h")
+	r := newRegion(w, prog)
+	const n = 3 * 1440
+	for i := range n {
+		at := asoftest.Start + stamp.Micros(i)*stamp.Minute
+		r.fold(&asof.Event{Source: position.Source{Origin: "west"}, Offset: int64(i), Stamp: stamp.Stamp(i), Time: at, Fields: fieldsAt(at)})
+	}
+	for after := stamp.Micros(0); after < 13*stamp.Hour; after += 7 * stamp.Minute {
+		at := r.row.Newest() + after
+		for i, got := range results(r.mach, &r.row, at) {
+			f := w.View.Features[i]
+			begin := stamp.Floor(at-f.Window, f.Pane)
+			if want := max(0, n-int64((begin-asoftest.Start)/stamp.Minute)); got.Value.N != want {
+				t.Fatalf("%v after, %s over panes of %s: %d, want %d", after, span(f.Window), span(f.Pane), got.Value.N, want)
+			}
+		}
+	}
+}

@@ -175,3 +175,35 @@ func since(prog *fold.Program, part *fold.Part, lo int64) *fold.Part {
 	}
 	return c
 }
+
+// TestAPaneRollsIntoATile has a reader who advanced be given an event that a
+// finer level still keeps, and advance again.
+func TestAPaneRollsIntoATile(t *testing.T) {
+	w, prog := windows(t, "1h/1m 10d/1h")
+	r, n := newRegion(w, prog), 0
+	step := func(at stamp.Micros) {
+		r.fold(&asof.Event{Source: position.Source{Origin: "west"}, Offset: int64(n), Stamp: stamp.Stamp(n), Time: at, Fields: fieldsAt(at)})
+		n++
+	}
+	newest := stamp.Floor(asoftest.Start, 16*stamp.Hour) + 208*stamp.Hour + 5*stamp.Minute // 5 minutes into a tile's stretch
+	for at := newest - 200*stamp.Hour; at <= newest; at += 30 * stamp.Minute {
+		step(at)
+	}
+	from := newest + 2*stamp.Hour
+	r.mach.Advance(&r.row, from)
+	before, err := prog.CheckTiles(&r.row)
+	if err != nil || before < 12 {
+		t.Fatalf("%d tiles: %v", before, err)
+	}
+	step(newest - 10*stamp.Minute)
+	if len(r.row.Parts[0].Groups[0]) != 1 {
+		t.Fatalf("panes %v", r.row.Parts[0].Groups[0])
+	}
+	r.mach.Advance(&r.row, from)
+	if after, err := prog.CheckTiles(&r.row); err != nil || after != before || len(r.row.Parts[0].Groups[0]) != 0 {
+		t.Fatalf("%d tiles, then %d: %v", before, after, err)
+	}
+	if got := results(r.mach, &r.row, from)[1].Value.N; got != int64(n) {
+		t.Fatalf("counts %d of %d", got, n)
+	}
+}
