@@ -52,7 +52,8 @@ func (r *run) stretches(c mergetest.Case, seed uint64, n int) (jobs []job) {
 	return jobs
 }
 
-// deepest is how many cases of a kind are followed to the last operation; the
+// deepest is how many cases of a kind, apart from exact and observed ones, are
+// followed to the last operation; the
 // others, which differ in the type of what they hold, to one before it.
 const deepest = 2
 
@@ -62,7 +63,8 @@ func (r *run) worlds() {
 	count := map[string]int{}
 	for _, c := range mergetest.Cases() {
 		depth := r.depth
-		if count[c.Spec.Kind]++; count[c.Spec.Kind] > deepest {
+		alike := fmt.Sprint(c.Spec.Kind, c.Spec.Exact, c.Spec.Observed)
+		if count[alike]++; count[alike] > deepest {
 			depth--
 		}
 		jobs = append(jobs, job{what: c.Spec.Kind, run: func() (int64, string, error) {

@@ -12,7 +12,8 @@ import (
 // Merge bugs that others have had, as cases of our own kinds. Each name says
 // what went wrong there. Those of top are in top_test.go: items that come back
 // after pruning (TestPrunedItemComesBack), cells of regions merged by maximum
-// (TestCellsAreAddedAcrossRegions).
+// (TestCellsAreAddedAcrossRegions). Those of observed sets are in
+// observed_test.go.
 
 // op is an operation on an element of a set at a time. Offsets are times.
 func op(x string, at int64, remove bool) merge.Input {

@@ -17,20 +17,26 @@ import (
 //	replicas at equal frontiers  hold equal bytes
 //
 // in every world on the way, and returns how many there are. Sequences that meet
-// in a world are followed once from there.
+// in a world are followed once from there. Where events name their sources
+// (Spec.Observed), replicas are not renamed, every event is at the same time, and
+// what a remove of xs had seen is the first two events of each source.
 func Worlds(c Case, n int, xs []merge.Input) (int, error) {
 	w := &worlds{c: &c, seen: map[world]struct{}{}, read: map[[owners]part]bool{}, sent: map[[2]part]bool{}}
 	for _, in := range xs {
 		for time := range 2 {
+			if time > 0 && c.Spec.Observed {
+				continue
+			}
 			in.Order.Time = stamp.Micros(time) * max(1, c.Spec.HalfLife)
 			w.options = append(w.options, in)
 		}
 	}
-	if _, err := w.fold(nil); err != nil {
+	first, err := w.nothing()
+	if err != nil {
 		return 0, fmt.Errorf("%s: %w", c.Name, err)
 	}
-	w.next = []world{{}} // in which everybody holds the first part: nothing
-	w.seen[world{}] = struct{}{}
+	w.next = []world{first}
+	w.seen[first] = struct{}{}
 	for ; n > 0; n-- {
 		if err := w.round(); err != nil {
 			return len(w.seen), fmt.Errorf("%s: %w", c.Name, err)
@@ -50,6 +56,7 @@ type world [owners][owners]part
 
 // folded is a part.
 type folded struct {
+	owner int // if events name their sources
 	log   []merge.Input
 	bytes []byte
 	more  []part // the part after one more event, by option; 0: not tried
@@ -75,6 +82,21 @@ func (w *worlds) fold(log []merge.Input) (part, error) {
 	}
 	w.parts = append(w.parts, folded{log: log, bytes: s.Append(nil, worldBase), more: make([]part, len(w.options))})
 	return part(len(w.parts) - 1), nil
+}
+
+// nothing is the world in which everybody holds nothing of each source: one part
+// for all sources, or one for each if their events name them.
+func (w *worlds) nothing() (at world, err error) {
+	for s := range owners {
+		if s == 0 || w.c.Spec.Observed {
+			if at[s][0], err = w.fold(nil); err != nil {
+				return at, err
+			}
+			w.parts[at[s][0]].owner = s
+		}
+		at[s][1], at[s][2] = at[s][0], at[s][0]
+	}
+	return at, nil
 }
 
 // round makes one more operation in each world that was new.
@@ -117,11 +139,15 @@ func (w *worlds) add(p part, option int) (part, error) {
 	}
 	in, log := w.options[option], w.parts[p].log
 	in.Order.Stamp, in.Order.Offset = stamp.Stamp(len(log)+1), int64(len(log)+1)
+	if w.c.Spec.Observed {
+		in = observedBy(in, w.parts[p].owner)
+	}
 	longer := append(log[:len(log):len(log)], in)
 	after, err := w.fold(longer)
 	if err != nil {
 		return 0, err
 	}
+	w.parts[after].owner = w.parts[p].owner
 	decoded, err := w.decode(p, worldBase)
 	if err != nil {
 		return 0, err
@@ -206,7 +232,9 @@ func (w *worlds) send(sender, receiver part) error {
 
 // visit checks a world that is new.
 func (w *worlds) visit(at world) error {
-	at = at.named()
+	if !w.c.Spec.Observed {
+		at = at.named()
+	}
 	if _, ok := w.seen[at]; ok {
 		return nil
 	}
@@ -254,11 +282,15 @@ func (at world) less(o world) bool {
 // reads combines three parts as a reader does, under every name that the
 // sources could have.
 func (w *worlds) reads(parts [owners]part) error {
-	if w.read[sorted(parts)] {
+	key, names := sorted(parts), renamings
+	if w.c.Spec.Observed {
+		key, names = parts, renamings[:1]
+	}
+	if w.read[key] {
 		return nil
 	}
-	w.read[sorted(parts)] = true
-	for _, p := range renamings {
+	w.read[key] = true
+	for _, p := range names {
 		all, inputs := w.c.fresh(), []merge.Input(nil)
 		for i, part := range parts {
 			base := worldBase
@@ -278,6 +310,19 @@ func (w *worlds) reads(parts [owners]part) error {
 		}
 	}
 	return nil
+}
+
+// observedBy is an operation of an owner's log, which acts for a reader that had
+// seen the first two events of every source, or none.
+func observedBy(in merge.Input, owner int) merge.Input {
+	in.Source = sourceOf(uint32(owner))
+	if len(in.Seen) > 0 {
+		in.Seen = nil
+		for s := range owners {
+			in.Seen = append(in.Seen, merge.Covered{Source: sourceOf(uint32(s)), Next: 3})
+		}
+	}
+	return in
 }
 
 func sorted(p [owners]part) [owners]part {

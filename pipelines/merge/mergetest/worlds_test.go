@@ -12,6 +12,7 @@ var faultsInWorlds = []string{
 	"recent ignores event time", "recent drops before it merges", "set forgets what was removed",
 	"sum combines twice", "mean forgets the argument", "min starts at zero", "approx_distinct counts twice in a union",
 	"increments miss their first event", "increments are empty", "decoding forgets the source",
+	"a remove undoes what its reader had not seen", "an add takes what was removed back",
 }
 
 func TestFewOperationsCatchSeededFaults(t *testing.T) {
