@@ -109,12 +109,10 @@ func relate(in *merge.Input, logs [][]merge.Input) {
 	in.Seen = seen
 }
 
-// fewObserved is two values added; one removed by readers who had seen nothing,
-// the first event, and the first two.
+// fewObserved is two values added; one removed by readers who had seen the first
+// two events, and nothing.
 func fewObserved(a, b value.Value) []merge.Input {
 	one := sourceOf(0)
-	removed := func(next int64) merge.Input {
-		return merge.Input{X: a, Source: one, Remove: true, Seen: []merge.Covered{{Source: one, Next: next}}}
-	}
-	return []merge.Input{{X: a, Source: one}, {X: b, Source: one}, removed(2), removed(3), {X: a, Source: one, Remove: true}}
+	seen := []merge.Covered{{Source: one, Next: 3}}
+	return []merge.Input{{X: a, Source: one}, {X: b, Source: one}, {X: a, Source: one, Remove: true, Seen: seen}, {X: a, Source: one, Remove: true}}
 }
