@@ -52,7 +52,7 @@ const (
 
 func (m *Meta) append(dst []byte) []byte {
 	version := byte(metaVersion)
-	if m.Retractions.ClusterID != "" {
+	if m.Retractions.ClusterID != "" || m.Counts.Retracted > 0 {
 		version = metaVersionRetractions
 	}
 	dst = append(dst, version)
