@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
@@ -78,6 +79,11 @@ func (w *idWorld) close() {
 
 // crash loses what was not flushed, and some of what was not synced.
 func (w *idWorld) crash(r *idRegion) {
+	if w.rng.IntN(2) == 0 { // what was flushed is on disk
+		if err := r.store.db.LogData(nil, pebble.Sync); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 	image := r.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 50, 100}[w.rng.IntN(3)], RNG: w.rng})
 	r.store.Close()
 	r.fs = image
