@@ -38,7 +38,7 @@ func newRegion(w *asoftest.World, prog *fold.Program) *region {
 }
 
 func (r *region) fold(e *asof.Event) {
-	ev := wire.Event{Time: e.Time, Offset: e.Offset, Fields: e.Fields}
+	ev := wire.Event{Time: e.Time, Partition: e.Partition, Offset: e.Offset, Observed: e.Observed, Fields: e.Fields}
 	if !r.mach.Prepare(&ev).OK() {
 		return
 	}

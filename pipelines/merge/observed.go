@@ -12,19 +12,19 @@ import (
 
 // observed is a set in which a remove undoes the adds that its reader had seen,
 // and no others, in any order of arrival. An element is in it if some source has
-// an add of it that no remove covers. A cover is all offsets below one, so the
-// newest add of each source and the greatest cover stand for all: the set adds
-// win in, without a tag for each add.
+// an add of it that no remove covers. A cover is all offsets below one, so of
+// each source the add with the greatest offset and the greatest cover stand for
+// all: the set adds win in, without a tag for each add.
 //
 // What is held of a set E of operations is those after floor(E), the newest
-// operation on an element that is not among the limit most recently touched.
-// The floor only rises, and what came before it may be forgotten, whether or not
-// it had been dropped already: so the state is a function of E although dropped
-// elements come back. Recency here is the order of the logs (stamp, source,
-// offset) and not of event times, so that what is forgotten of a log is its
-// beginning, and of two adds the one with the greater offset is forgotten last.
+// operation by Order on an element that is not among the limit most recently
+// touched. The floor only rises, and what came before it may be forgotten,
+// whether or not it had been dropped already: so the state is a function of E
+// although dropped elements come back. Since Order begins with the event time
+// and an add with a lesser offset may be the one that is forgotten last, those
+// that are behind another neither in offset nor in Order are kept: mostly one.
 type observed struct {
-	touches touches // with event times 0; those up to the floor are dead
+	touches touches // those up to the floor are dead
 	facts   []facts // of each item of touches
 	floor   Order   // nothing counts that is not after it
 	floored bool
@@ -34,13 +34,13 @@ type observed struct {
 
 // facts is what is known of one element; those up to the floor are dead.
 type facts struct {
-	adds   []added // one for each source: its newest
-	covers []cover // none that another of its source is beyond in both
+	adds   []added // none that another of its source is beyond in offset and Order
+	covers []cover // none that another of its source is beyond in next and Order
 }
 
 type added struct {
 	source uint32
-	when   when
+	when   when // its offset is the add's own
 }
 
 // cover is a remove whose reader had seen all of a source below next.
@@ -50,15 +50,16 @@ type cover struct {
 	when   when // of the remove
 }
 
-// when is the place of an operation in the order of the logs.
+// when is the Order of an operation, packed.
 type when struct {
+	time   stamp.Micros
 	stamp  stamp.Stamp
 	offset int64
 	rank   uint32
 }
 
-func whenOf(o Order) when             { return when{o.Stamp, o.Offset, o.Rank} }
-func (w when) order() Order           { return Order{Stamp: w.stamp, Rank: w.rank, Offset: w.offset} }
+func whenOf(o Order) when             { return when{o.Time, o.Stamp, o.Offset, o.Rank} }
+func (w when) order() Order           { return Order{w.time, w.stamp, w.rank, w.offset} }
 func (w when) compare(o Order) int    { return w.order().Compare(o) }
 func (s *observed) live(o Order) bool { return !s.floored || o.Compare(s.floor) > 0 }
 
@@ -66,7 +67,7 @@ func newObserved(s Spec) *observed { return &observed{touches: newTouches(s.Inpu
 
 func (s *observed) Add(in Input) {
 	var buf [8]byte
-	o := Order{Stamp: in.Order.Stamp, Rank: in.Order.Rank, Offset: in.Order.Offset}
+	o := in.Order
 	p := take(in.X, buf[:0]).mark(s.touches.cell.kind)
 	at, _ := s.touch(o, p, s.touches.newest)
 	if at == none {
@@ -125,16 +126,17 @@ func (s *observed) number(of position.Source) uint32 {
 
 func (f *facts) reset() { f.adds, f.covers = f.adds[:0], f.covers[:0] }
 
-// add keeps the newest add of a source.
+// add keeps what is not behind another add of its source, neither in offset nor
+// in age.
 func (f *facts) add(source uint32, w when) {
-	for i := range f.adds {
-		if a := &f.adds[i]; a.source == source {
-			if a.when.compare(w.order()) < 0 {
-				a.when = w
-			}
+	for _, b := range f.adds {
+		if b.source == source && b.when.offset >= w.offset && b.when.compare(w.order()) >= 0 {
 			return
 		}
 	}
+	f.adds = slices.DeleteFunc(f.adds, func(b added) bool {
+		return b.source == source && b.when.offset <= w.offset && b.when.compare(w.order()) <= 0
+	})
 	f.adds = append(f.adds, added{source, w})
 }
 
@@ -230,27 +232,27 @@ func (s *observed) Append(dst []byte, base Order) []byte {
 	return s.append(dst, base, math.MinInt64)
 }
 
-// AppendSince appends the elements that were touched beyond after. Stamps and
-// offsets ascend together in a log, so no other has changed, and the floor has
-// not risen unless there is one.
+// AppendSince appends the elements of which an operation beyond after is held,
+// and the floor: no other element has changed.
 func (s *observed) AppendSince(dst []byte, base Order, after int64) []byte {
 	return s.append(dst, base, after)
 }
 
-// coversCounted is how many covers of an element are counted in its greatest
-// size: one for each source, and one more for each remove that had seen less of
-// it than an older one.
-const coversCounted = 32
+// factsCounted is how many adds and covers of an element are counted in its
+// greatest size: one of each for each source, and one more for each add that
+// happened before another that the log took earlier, and for each remove that had
+// seen less than one that happened before it.
+const factsCounted = 32
 
 func observedBytes(s Spec) int {
-	sources := countBytes(s.Max*coversCounted) + coversCounted*(1+TextBytes+countBytes(1<<32)+int64Bytes)
-	one := whenBytes + contentBytes(s.Input) + 2 + 1 + whenBytes + coversCounted*(1+int64Bytes+whenBytes)
-	return countBytes(2*s.Max) + whenBytes + sources + s.Max*one
+	sources := countBytes(s.Max*factsCounted) + factsCounted*(1+TextBytes+countBytes(1<<32)+int64Bytes)
+	one := orderBytes + contentBytes(s.Input) + 2 + factsCounted*(1+orderBytes) + factsCounted*(1+int64Bytes+orderBytes)
+	return countBytes(2*s.Max) + orderBytes + sources + s.Max*one
 }
 
 // plannedObserved takes an element to have an add and covers of two sources.
 func plannedObserved(s Spec) int {
-	return s.Max * (plannedElement + plannedContent(s.Input) + 5 + 2*7)
+	return s.Max * (plannedElement + plannedContent(s.Input) + 6 + 2*8)
 }
 
 var _ Incremental = (*observed)(nil)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"anabranch.dev/anabranch/schemas/position"
+	"anabranch.dev/anabranch/schemas/stamp"
 	"anabranch.dev/anabranch/schemas/value"
 )
 
@@ -28,6 +29,12 @@ func adds(of position.Source, offset int64, x string) Input {
 func removes(of position.Source, offset int64, x string, seen ...Covered) Input {
 	in := adds(of, offset, x)
 	in.Remove, in.Seen = true, seen
+	return in
+}
+
+// onTime is an operation with another event time than that of its offset.
+func onTime(at stamp.Micros, in Input) Input {
+	in.Order.Time = at
 	return in
 }
 
@@ -121,6 +128,12 @@ func TestObservedRemoves(t *testing.T) {
 			removes(us, 6, "a", Covered{eu, 100}), adds(us, 7, "b"), adds(eu, 50, "a")}},
 		"an add older than a dropped element": {"", 1, []Input{
 			adds(eu, 1, "a"), adds(eu, 2, "b"), removes(eu, 3, "a", Covered{eu, 1})}},
+		"the event time says what was touched last": {"b", 1, []Input{
+			onTime(9, adds(eu, 1, "b")), onTime(5, adds(eu, 2, "a"))}},
+		"of two adds the later in the log is forgotten first": {"a", 1, []Input{
+			onTime(9, adds(eu, 1, "a")), onTime(3, adds(eu, 2, "a")), onTime(5, adds(eu, 3, "b"))}},
+		"what is left of the adds is covered": {"", 1, []Input{
+			onTime(9, adds(eu, 1, "a")), onTime(3, adds(eu, 2, "a")), onTime(5, adds(eu, 3, "b")), removes(eu, 10, "a", Covered{eu, 2})}},
 		"covers of which an older one is forgotten": {"a c", 2, []Input{
 			removes(us, 1, "a", Covered{eu, 100}), removes(us, 9, "a", Covered{eu, 10}), adds(us, 2, "b"), adds(us, 3, "c"), adds(eu, 50, "a")}},
 	} {
@@ -162,32 +175,36 @@ func TestObservedRefuses(t *testing.T) {
 	spec := Spec{Kind: Set, Input: boolean, Max: 2, Observed: true}
 	base := Order{Stamp: 9 << 16, Offset: 9}
 	for _, c := range []struct{ bytes, why string }{
-		{"02" + "01" + "01610100" + "0000" + "01" + "01" + "000000" + "00", ""},
-		{"02" + "00" + "0000" + "01" + "00" + "00", ""}, // touched by a remove that saw nothing
-		{"03" + "0002" + "00" + "0000" + "01" + "00" + "00", ""},
-		{"01", "a floor and no elements"},
+		{"02" + "01" + "01610100" + "000000" + "01" + "01" + "00000000" + "00", ""},
+		{"02" + "00" + "000000" + "01" + "00" + "00", ""}, // touched by a remove that saw nothing
+		{"03" + "000002" + "00" + "000000" + "01" + "00" + "00", ""},
+		{"03" + "000002" + "01" + "01610100" + "000000" + "01" + "01" + "00000000" + "00", ""},
+		{"01" + "000002", ""}, // of an increment: the floor rose and no element changed
+		{"01", "bad varint"},
 		{"06", "3 elements, of at most 2"},
 		{"02", "1 elements, of at most 2, in 0 bytes"},
-		{"02" + "02" + "01620100" + "01610100" + "0000" + "01" + "01" + "000000" + "00", "sources out of order"},
-		{"02" + "01" + "01ff0100" + "0000" + "01" + "01" + "000000" + "00", "source out of range"},
-		{"02" + "01" + "0161" + "8080808010" + "00" + "0000" + "01" + "01" + "000000" + "00", "source out of range"},
-		{"02" + "01" + "7f610100" + "0000" + "01" + "01" + "000000" + "00", "127 of at least 1 bytes"},
-		{"02" + "7f" + "01610100" + "0000" + "01", "127 of at least 3 bytes"},
-		{"02" + "01" + "01610100" + "0000" + "01" + "00" + "00", "a source that nothing names"},
-		{"02" + "01" + "01610105" + "0000" + "01" + "00" + "01" + "00020000", "a source that nothing names, or covers so far"},
-		{"02" + "01" + "01610105" + "0000" + "01" + "00" + "01" + "00050000", "covers nothing"},
-		{"02" + "01" + "01610105" + "0000" + "01" + "00" + "02" + "00000000" + "00010002", "covers out of order"},
-		{"02" + "01" + "01610105" + "0000" + "01" + "00" + "02" + "00010000" + "00000000", "covers out of order"},
-		{"02" + "01" + "01610100" + "0000" + "01" + "01" + "000001" + "00", "later than the element"},
-		{"02" + "01" + "01610100" + "0000" + "01" + "02" + "000000" + "000000" + "00", "adds out of order"},
-		{"03" + "0002" + "01" + "01610100" + "0000" + "01" + "01" + "000002" + "00", "forgotten"},
-		{"02" + "00" + "0000" + "01" + "01" + "000000" + "00", "no such source"},
-		{"04" + "00" + "0000" + "01" + "0000" + "0002" + "01" + "0000", "an element twice"},
-		{"04" + "00" + "0000" + "01" + "0000" + "0000" + "00" + "0000", "elements out of order"},
-		{"03" + "0000" + "00" + "0000" + "01" + "0000", "elements out of order"},
-		{"02" + "00" + "0014" + "01" + "0000", "offset out of range"},
-		{"02" + "00" + "0100" + "01" + "0000", "logical stamp out of range"},
-		{"02" + "00" + "2800" + "01" + "0000", "stamp out of range"},
+		{"02" + "02" + "01620100" + "01610100" + "000000" + "01" + "01" + "00000000" + "00", "sources out of order"},
+		{"02" + "01" + "01ff0100" + "000000" + "01" + "01" + "00000000" + "00", "source out of range"},
+		{"02" + "01" + "0161" + "8080808010" + "00" + "000000" + "01" + "01" + "00000000" + "00", "source out of range"},
+		{"02" + "01" + "7f610100" + "000000" + "01" + "01" + "00000000" + "00", "127 of at least 1 bytes"},
+		{"02" + "7f" + "01610100" + "000000" + "01", "127 of at least 3 bytes"},
+		{"02" + "01" + "01610100" + "000000" + "01" + "00" + "00", "a source that nothing names"},
+		{"02" + "01" + "01610105" + "000000" + "01" + "00" + "01" + "0002000000", "a source that nothing names, or covers so far"},
+		{"02" + "01" + "01610105" + "000000" + "01" + "00" + "01" + "0005000000", "covers nothing"},
+		{"02" + "01" + "01610105" + "000000" + "01" + "00" + "02" + "0000000000" + "0001000002", "covers out of order"},
+		{"02" + "01" + "01610105" + "000000" + "01" + "00" + "02" + "0001000000" + "0000000000", "covers out of order"},
+		{"02" + "01" + "01610100" + "000000" + "01" + "01" + "00000001" + "00", "later than the element"},
+		{"02" + "01" + "01610100" + "000000" + "01" + "02" + "00000000" + "00000000" + "00", "adds out of order"},
+		{"02" + "01" + "01610100" + "000000" + "01" + "02" + "00000000" + "00000002" + "00", "adds out of order"},
+		{"03" + "000002" + "01" + "01610100" + "000000" + "01" + "01" + "00000002" + "00", "forgotten"},
+		{"02" + "00" + "000000" + "01" + "01" + "00000000" + "00", "no such source"},
+		{"04" + "00" + "000000" + "01" + "0000" + "000002" + "01" + "0000", "an element twice"},
+		{"04" + "00" + "000000" + "01" + "0000" + "000000" + "00" + "0000", "elements out of order"},
+		{"03" + "000000" + "00" + "000000" + "01" + "0000", "elements out of order"},
+		{"02" + "00" + "000014" + "01" + "0000", "order out of range"},
+		{"02" + "00" + "000200" + "01" + "0000", "order out of range"}, // the flag of a removal
+		{"02" + "00" + "00010000" + "01" + "0000", "logical stamp out of range"},
+		{"02" + "00" + "005000" + "01" + "0000", "stamp out of range"},
 	} {
 		b, err := hex.DecodeString(c.bytes)
 		if err != nil {

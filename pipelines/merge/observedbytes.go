@@ -9,40 +9,13 @@ import (
 	"unicode/utf8"
 
 	"anabranch.dev/anabranch/schemas/position"
-	"anabranch.dev/anabranch/schemas/stamp"
 )
 
-// whenBytes is the greatest size of a place in the order of the logs.
-const whenBytes = orderBytes - 9
-
-// appendWhen appends o without its event time and rank, relative to ref.
-func appendWhen(dst []byte, ref, o Order) []byte {
-	logical := uint64(o.Stamp.Logical())
-	u := zigzag(ref.Stamp.Millis()-o.Stamp.Millis()) << 1
-	if logical == 0 {
-		dst = binary.AppendUvarint(dst, u)
-	} else {
-		dst = binary.AppendUvarint(binary.AppendUvarint(dst, u|1), logical)
-	}
-	return binary.AppendUvarint(dst, zigzag(ref.Offset-o.Offset))
-}
-
-// when reads what appendWhen wrote.
-func (r *reader) when(ref Order) Order {
-	u := r.uvarint()
-	millis := uint64(ref.Stamp.Millis() - unzigzag(u>>1))
-	logical := uint64(0)
-	if u&1 != 0 {
-		if logical = r.uvarint(); logical == 0 || logical >= 1<<stamp.LogicalBits {
-			r.fail("logical stamp out of range")
-		}
-	}
-	if millis >= 1<<(64-stamp.LogicalBits) {
-		r.fail("stamp out of range")
-	}
-	o := Order{Stamp: stamp.Stamp(millis<<stamp.LogicalBits | logical), Rank: ref.Rank, Offset: ref.Offset - unzigzag(r.uvarint())}
-	if o.Offset < 0 {
-		r.fail("offset out of range")
+// operation reads an order that nothing removed, of an operation in a log.
+func (r *reader) operation(ref Order) Order {
+	o, removed := r.order(ref)
+	if removed || o.Offset < 0 {
+		r.fail("order out of range")
 	}
 	return o
 }
@@ -61,31 +34,37 @@ func (s *observed) append(dst []byte, base Order, after int64) []byte {
 	var elements []place
 	l := &s.touches
 	for p := l.newest; p != none && s.live(l.items[p].order()); p = l.items[p].older {
-		if l.items[p].offset > after {
+		if l.items[p].offset > after || s.changed(&s.facts[p], after) {
 			elements = append(elements, p)
 		}
 	}
-	if len(elements) == 0 {
-		return append(dst, 0)
-	}
 	head := uint64(len(elements)) << 1
-	if !s.floored {
-		dst = binary.AppendUvarint(dst, head)
+	if s.floored {
+		dst = appendOrder(binary.AppendUvarint(dst, head|1), base, s.floor, false)
 	} else {
-		dst = appendWhen(binary.AppendUvarint(dst, head|1), base, s.floor)
+		dst = binary.AppendUvarint(dst, head)
+	}
+	if len(elements) == 0 {
+		return dst
 	}
 	names, numbers := s.names(elements)
 	dst = appendNames(dst, names)
 	live := &facts{}
 	for _, p := range elements {
 		o := l.items[p].order()
-		dst = appendWhen(dst, base, o)
+		dst = appendOrder(dst, base, o, false)
 		dst = l.items[p].parts.append(dst, l.cell)
 		s.renumber(live, &s.facts[p], numbers)
 		dst = live.append(dst, o, names)
 		base = o
 	}
 	return dst
+}
+
+// changed reports whether a living fact is of an operation beyond after.
+func (s *observed) changed(f *facts, after int64) bool {
+	return slices.ContainsFunc(f.adds, func(a added) bool { return a.when.offset > after && s.live(a.when.order()) }) ||
+		slices.ContainsFunc(f.covers, func(c cover) bool { return c.when.offset > after && s.live(c.when.order()) })
 }
 
 // names lists the sources that are named in the facts of some elements, and for
@@ -133,7 +112,7 @@ func appendNames(dst []byte, names []named) []byte {
 }
 
 // renumber makes to the living facts of f, with the numbers of names, in the
-// order of bytes: by source, covers of one source the newest first.
+// order of bytes: by source, those of one source the newest first.
 func (s *observed) renumber(to, f *facts, numbers []uint32) {
 	to.reset()
 	for _, a := range f.adds {
@@ -146,7 +125,12 @@ func (s *observed) renumber(to, f *facts, numbers []uint32) {
 			to.covers = append(to.covers, cover{numbers[c.source], c.next, c.when})
 		}
 	}
-	slices.SortFunc(to.adds, func(a, b added) int { return cmp.Compare(a.source, b.source) })
+	slices.SortFunc(to.adds, func(a, b added) int {
+		if c := cmp.Compare(a.source, b.source); c != 0 {
+			return c
+		}
+		return b.when.compare(a.when.order())
+	})
 	slices.SortFunc(to.covers, func(a, b cover) int {
 		if c := cmp.Compare(a.source, b.source); c != 0 {
 			return c
@@ -160,13 +144,13 @@ func (s *observed) renumber(to, f *facts, numbers []uint32) {
 func (f *facts) append(dst []byte, of Order, names []named) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(f.adds)))
 	for _, a := range f.adds {
-		dst = appendWhen(binary.AppendUvarint(dst, uint64(a.source)), of, a.when.order())
+		dst = appendOrder(binary.AppendUvarint(dst, uint64(a.source)), of, a.when.order(), false)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(f.covers)))
 	for _, c := range f.covers {
 		dst = binary.AppendUvarint(dst, uint64(c.source))
 		dst = binary.AppendUvarint(dst, uint64(names[c.source].top-c.next))
-		dst = appendWhen(dst, of, c.when.order())
+		dst = appendOrder(dst, of, c.when.order(), false)
 		of = c.when.order()
 	}
 	return dst
@@ -175,10 +159,7 @@ func (f *facts) append(dst []byte, of Order, names []named) []byte {
 func (s *observed) Decode(b []byte, base Order) (int, error) {
 	r := reader{b: b}
 	in := observed{touches: touches{newest: none, oldest: none, limit: s.touches.limit, cell: s.touches.cell}}
-	base.Time = 0
-	if head := r.uvarint(); head == 1 {
-		r.fail("a floor and no elements")
-	} else if head != 0 {
+	if head := r.uvarint(); head != 0 {
 		in.decode(&r, base, head)
 	}
 	if r.err == nil {
@@ -188,9 +169,9 @@ func (s *observed) Decode(b []byte, base Order) (int, error) {
 	return r.done(Set)
 }
 
-// leastElement is the least size of an element: two of its order, one of
+// leastElement is the least size of an element: three of its order, one of
 // content, two of its facts.
-const leastElement = 5
+const leastElement = 6
 
 func (s *observed) decode(r *reader, base Order, head uint64) {
 	count := head >> 1
@@ -199,7 +180,10 @@ func (s *observed) decode(r *reader, base Order, head uint64) {
 		return
 	}
 	if head&1 != 0 {
-		s.floor, s.floored = r.when(base), true
+		s.floor, s.floored = r.operation(base), true
+	}
+	if count == 0 {
+		return
 	}
 	names := s.decodeNames(r)
 	s.touches.items, s.facts = make([]touch, 0, count), make([]facts, 0, count)
@@ -246,7 +230,7 @@ func (s *observed) decodeNames(r *reader) []named {
 // decodeElement reads one element, older than those read, that shares the
 // input. It returns the size of its text.
 func (s *observed) decodeElement(r *reader, ref *Order, names []named) int {
-	l, o := &s.touches, r.when(*ref)
+	l, o := &s.touches, r.operation(*ref)
 	if len(l.items) > 0 && o.Compare(*ref) >= 0 || !s.live(o) {
 		r.fail("elements out of order")
 	}
@@ -294,7 +278,7 @@ func (r *reader) source(names []named) uint32 {
 
 // decodeFact reads when something happened to an element last touched at of.
 func (s *observed) decodeFact(r *reader, ref, of Order) when {
-	o := r.when(ref)
+	o := r.operation(ref)
 	if o.Compare(of) > 0 || !s.live(o) {
 		r.fail("later than the element, or forgotten")
 	}
@@ -302,9 +286,9 @@ func (s *observed) decodeFact(r *reader, ref, of Order) when {
 }
 
 func (s *observed) decodeAdds(r *reader, f *facts, of Order, names []named) {
-	for range r.few(3) {
+	for range r.few(4) {
 		a := added{source: r.source(names), when: s.decodeFact(r, of, of)}
-		if n := len(f.adds); n > 0 && a.source <= f.adds[n-1].source {
+		if n := len(f.adds); n > 0 && !f.adds[n-1].precedes(a) {
 			r.fail("adds out of order")
 		}
 		if r.err != nil {
@@ -316,7 +300,7 @@ func (s *observed) decodeAdds(r *reader, f *facts, of Order, names []named) {
 
 func (s *observed) decodeCovers(r *reader, f *facts, of Order, names []named) {
 	ref := of
-	for range r.few(4) {
+	for range r.few(5) {
 		c := cover{source: r.source(names)}
 		below := r.uvarint()
 		c.when = s.decodeFact(r, ref, of)
@@ -334,6 +318,15 @@ func (s *observed) decodeCovers(r *reader, f *facts, of Order, names []named) {
 		}
 		f.covers = append(f.covers, c)
 	}
+}
+
+// precedes reports whether b may follow a: it is of a later source, or of the
+// same, and older but with a greater offset.
+func (a added) precedes(b added) bool {
+	if a.source != b.source {
+		return a.source < b.source
+	}
+	return a.when.offset < b.when.offset && a.when.compare(b.when.order()) > 0
 }
 
 // precedes reports whether d may follow c: it is of a later source, or of the

@@ -38,7 +38,7 @@ func (r *replica) row(key string) *fold.Row {
 }
 
 func (r *replica) fold(key string, e *asof.Event) {
-	ev := wire.Event{Time: e.Time, Offset: e.Offset, Fields: e.Fields}
+	ev := wire.Event{Time: e.Time, Partition: e.Partition, Offset: e.Offset, Observed: e.Observed, Fields: e.Fields}
 	if r.mach.Prepare(&ev).OK() {
 		r.mach.Step(r.row(key), e.Source, &ev, e.Stamp)
 	}

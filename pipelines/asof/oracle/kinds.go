@@ -13,8 +13,8 @@ import (
 )
 
 // value is one feature over the events seen.
-func (c *Case) value(f *definition.Feature, seen []asof.Event, t stamp.Micros) Result {
-	in := sorted(c.fed(f, seen, t))
+func (c *Case) value(f *definition.Feature, seen []asof.Event, newest, t stamp.Micros) Result {
+	in := sorted(c.fed(f, seen, newest, t))
 	r := c.kind(f, in, t)
 	r.Status = "PRESENT"
 	if r.Value.Kind == value.Null {
@@ -27,9 +27,9 @@ func (c *Case) value(f *definition.Feature, seen []asof.Event, t stamp.Micros) R
 	return r
 }
 
-// fed picks the events that the feature is made of.
-func (c *Case) fed(f *definition.Feature, seen []asof.Event, t stamp.Micros) []asof.Event {
-	newest := Newest(seen)
+// fed picks the events that the feature is made of; newest is that of the key,
+// also if it was taken back.
+func (c *Case) fed(f *definition.Feature, seen []asof.Event, newest, t stamp.Micros) []asof.Event {
 	var in []asof.Event
 	for _, e := range window(seen, f, t) {
 		switch {
@@ -236,6 +236,9 @@ func (c *Case) list(f *definition.Feature, in []asof.Event) value.Value {
 	limit := f.K
 	if f.Kind == "set" {
 		limit = f.Max
+	}
+	if f.Observed {
+		in = c.remembered(f, in)
 	}
 	for i := len(in) - 1; i >= 0 && len(touched) < limit; i-- {
 		x := c.eval(f.Of, &in[i])

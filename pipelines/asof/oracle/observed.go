@@ -28,6 +28,19 @@ func (c *Case) survives(f *definition.Feature, in []asof.Event, item string) boo
 	return false
 }
 
+// remembered is the newest events, as far back as they touch no more items than
+// the set tracks: what came before is forgotten, of the items that are tracked
+// as well.
+func (c *Case) remembered(f *definition.Feature, in []asof.Event) []asof.Event {
+	touched := map[string]bool{}
+	for i := len(in) - 1; i >= 0; i-- {
+		if touched[text(c.eval(f.Of, &in[i]))] = true; len(touched) > f.Max {
+			return in[i+1:]
+		}
+	}
+	return in
+}
+
 func (c *Case) undone(add *asof.Event, removes []*asof.Event) bool {
 	log := position.Log{Stream: c.Stream.Name, Source: add.Source, Partition: add.Partition}
 	for _, r := range removes {

@@ -59,7 +59,7 @@ func Values(c *Case, events []asof.Event, t stamp.Micros, cut *asof.Cut) []Resul
 		case c.View.TTL > 0 && Newest(seen) < t-c.View.TTL:
 			results[i].Status = "OUTSIDE_MAX_AGE"
 		default:
-			results[i] = c.value(&c.View.Features[i], without(back, &c.View.Features[i], seen), t)
+			results[i] = c.value(&c.View.Features[i], without(back, &c.View.Features[i], seen), Newest(seen), t)
 		}
 	}
 	return results

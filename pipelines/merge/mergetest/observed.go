@@ -12,8 +12,7 @@ import (
 )
 
 // WantObserved is the elements with an add that no remove covers, of the newest
-// operations by (stamp, source, offset), as far back as they touch no more than
-// most elements.
+// operations, as far back as they touch no more than most elements.
 func WantObserved(most int) func([]merge.Input) value.Value {
 	return func(inputs []merge.Input) value.Value {
 		var in []merge.Input
@@ -34,6 +33,9 @@ func newestOn(inputs []merge.Input, most int) []merge.Input {
 	ops := append([]merge.Input(nil), inputs...)
 	sort.Slice(ops, func(i, j int) bool {
 		a, b := ops[i].Order, ops[j].Order
+		if a.Time != b.Time {
+			return a.Time > b.Time
+		}
 		if a.Stamp != b.Stamp {
 			return a.Stamp > b.Stamp
 		}
