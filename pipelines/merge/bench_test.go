@@ -231,3 +231,31 @@ func BenchmarkPlainSliceRecent(b *testing.B) {
 		i++
 	}
 }
+
+func BenchmarkPlainFloatVector(b *testing.B) {
+	events, sum, i := benches()[14].events, make([]float64, 256), 0
+	for b.Loop() {
+		for j, x := range events[i&4095].X.L {
+			sum[j] += float64(x.N) / 1e6
+		}
+		i++
+	}
+}
+
+func BenchmarkPlainProjection(b *testing.B) {
+	c, i := benches()[16], 0
+	basis, sum := c.spec.Basis, make([]float64, c.spec.Basis.Rank)
+	u := make([]float64, len(basis.U))
+	for k := range u {
+		u[k] = float64(basis.U[k]) / (1 << merge.BasisBits)
+	}
+	for b.Loop() {
+		for k, x := range c.events[i&4095].X.L {
+			f := float64(x.N) / 1e6
+			for j, uj := range u[k*len(sum):][:len(sum)] {
+				sum[j] += uj * f
+			}
+		}
+		i++
+	}
+}

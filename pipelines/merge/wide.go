@@ -140,6 +140,9 @@ func (d *divisor) of(n int192) float64 {
 	if n == (int192{}) {
 		return 0
 	}
+	if m := (value.Int128{Hi: int64(n[1]), Lo: n[0]}); d.bits == 0 && d.small>>53 == 0 && widen(m) == n && m.Within(53) {
+		return value.Ratio(m, value.Int128{Lo: d.small})
+	}
 	sign := n[2] >> 63 << 63
 	if sign != 0 {
 		n = n.neg()
@@ -148,8 +151,8 @@ func (d *divisor) of(n int192) float64 {
 	return math.Float64frombits(sign | roundedBits(q, -int(shift+d.bits), rest))
 }
 
-// over is n * 2^shift / d, at least 2^127, with the shift that makes it so, and
-// whether something is left over; n is above 0.
+// over is a * 2^shift / d, cut after the first 64 to 128 bits, with the shift that
+// fills a up, and whether something is left over; a is above 0.
 func (a int192) over(d uint64) (q int192, shift uint, rest bool) {
 	for a[2] == 0 {
 		a, shift = int192{0, a[0], a[1]}, shift+64
@@ -159,8 +162,7 @@ func (a int192) over(d uint64) (q int192, shift uint, rest bool) {
 	var r uint64
 	q[2], r = a[2]/d, a[2]%d
 	q[1], r = bits.Div64(r, a[1], d)
-	q[0], r = bits.Div64(r, a[0], d)
-	return q, shift, r != 0
+	return q, shift, r != 0 || a[0] != 0
 }
 
 // roundedBits is the bits of the float64 nearest to (q + something less than 1 if
