@@ -246,7 +246,8 @@ def value(feature, events, t=0):
     if kind == "set":
         removes, latest = feature.get("remove_where"), newest_first[: feature.get("max", 1000)]
         if feature.get("removes") == "observed":
-            return sorted(x for x in latest if survives(removes, [e for e, y in pairs if y == x]))
+            kept = remembered(pairs, feature.get("max", 1000))
+            return sorted(x for x in latest if survives(removes, [e for e, y in kept if y == x]))
         return sorted(x for x in latest if removes is None or not passes(removes, touched[x]))
     raise ValueError(kind)
 
@@ -266,6 +267,16 @@ def skips(feature, event, x):
 def weight_of(feature, event):
     by = feature.get("by", ONE)
     return by[1] if by[0] == "lit" else of_event(by, event)
+
+
+def remembered(pairs, limit):
+    """The newest events, as far back as they touch no more elements than the set tracks: older ones are forgotten."""
+    touched = set()
+    for i in range(len(pairs) - 1, -1, -1):
+        touched.add(pairs[i][1])
+        if len(touched) > limit:
+            return pairs[i + 1 :]
+    return pairs
 
 
 def survives(removes, events):
@@ -336,6 +347,13 @@ class Top(About):
             if not (0 <= error <= self.allowed and count - error <= truth <= count):
                 return False
         return not left or before is None or max(left.values()) <= before + self.allowed
+
+    def accepts_items(self, have, equal):
+        """As Feast sees it: the items alone. Two items may have one spelling there."""
+        if not isinstance(have, list) or len(have) != self.size:
+            return False
+        heaviest = sorted(self.weights.values(), reverse=True)
+        return all(any(equal(item, x) and w >= heaviest[i] - self.allowed for x, w in self.weights.items()) for i, item in enumerate(have))
 
     def surely_not(self, other):
         return not self.accepts(other.exact, lambda a, b: a == b)
@@ -482,15 +500,20 @@ def _units(f, event):
 
 
 def counted(stream, events):
-    """The events without later copies of an id in the same origin, within the horizon of the copy that counted."""
+    """The events without later copies of an id, within the horizon of the copy that counted: first in each origin, then over all."""
+    if not stream.get("event_id"):
+        return events
+    origins = sorted({e["origin"] for e in events})
+    first = [e for o in origins for e in _firsts(stream, [e for e in events if e["origin"] == o])]
+    return _firsts(stream, first)
+
+
+def _firsts(stream, events):
     at, kept = {}, []
-    for e in sorted(events, key=lambda e: (e["origin"], e["partition"], e["offset"])):
-        if not stream.get("event_id") or e["id"] is None:
-            kept.append(e)
-            continue
-        before = at.get((e["origin"], e["id"]))
+    for e in sorted(events, key=lambda e: (e["stamp"], e["origin"], e["partition"], e["offset"])):
+        before = None if e["id"] is None else at.get(e["id"])
         if before is None or ((e["stamp"] >> 16) - (before >> 16)) * 1000 > stream["horizon"]:
-            at[e["origin"], e["id"]] = e["stamp"]
+            at[e["id"]] = e["stamp"]
             kept.append(e)
     return kept
 
