@@ -6,8 +6,9 @@
 // partition that moved, together with the latest closings, sends them as one
 // produce request, and starts the next wave when the peer's Kafka has
 // acknowledged it. So a slow link or a small budget makes rounds coalesce more
-// keys' changes instead of queueing. Only the region's own part of a view ever
-// leaves it, and only to regions that may hold the view.
+// keys' changes instead of queueing. Only the region's own parts of a view ever
+// leave it, and only to regions that may hold the view: that of its log, and
+// behind it that of what it took back. Ids leave to all regions.
 //
 // What it has sent is noted in the region's store after the acknowledgement; a
 // crash in between sends a round again, which the receiver drops or absorbs

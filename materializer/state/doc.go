@@ -8,6 +8,11 @@
 // folded up to it. A flush needs no fsync: the log is the journal, and after a
 // crash the fold resumes from the frontier that the store holds.
 //
+// The ids of a stream that several regions accept are a View without rows
+// ([Store.OpenIDs]): its shards know which records of an id count in each
+// region's log, and which own ones are copies ([Shard.DueNow]). What a region took
+// back is folded by [Tx.TakeBack] into a part of its own.
+//
 // Concurrency: readers use [View.Read], [View.Age], [View.Frontier] and
 // [View.Wait] from any goroutine; everything that changes a shard belongs to
 // its owner.

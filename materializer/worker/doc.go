@@ -16,6 +16,11 @@
 // rounds of other regions and other partitions go on. Rounds that are overdue by
 // what their origin said of its log are asked for.
 //
+// The ids of a stream that several regions accept are worked on like a view
+// without features. What they find to be a copy is appended to the own log of
+// retractions, by that pipeline alone, and every view of the stream folds that
+// log behind the one that it corrects.
+//
 // Concurrency: Run starts every goroutine in one group and joins them. Other
 // methods are safe to call from anywhere while Run runs; [Region.Do] runs a
 // function in the goroutine that owns a shard.

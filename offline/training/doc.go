@@ -8,7 +8,9 @@
 // definitions, the cut and the frontier of the histories: same request, same
 // frontier, same bytes, however the spine was chunked and by how many workers it
 // was swept. [Snapshot] writes a view's values of all keys at one time.
-// [Recompute] gives what a served vector should have been.
+// [Recompute] gives what a served vector should have been: copies of an event
+// that two regions accepted are out of a training set by the rule over what is in
+// the cut, and out of what was served once a region had taken them back.
 //
 // The spine is worked through in chunks. A chunk's rows are sorted by partition,
 // key and time, swept once for each stream and key mapping, and written in the

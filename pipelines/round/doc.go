@@ -15,6 +15,9 @@
 // A round of an older sender epoch than one already seen is dropped. Pieces of
 // a round that never completes are forgotten when another begins.
 //
+// A round of retractions is a gap as well while the log that they correct is
+// folded less far than the sender had. Rounds of ids ([IDWriter]) have no rows.
+//
 // Pure. Errors of decoders name the offset and the reason. Not here: when to
 // send (materializer/mirror), Kafka, compression (the producer's). The bytes
 // are FORMAT.md §7.
