@@ -86,7 +86,7 @@ func (b *Basis) orthonormal() error {
 	return nil
 }
 
-// AppendBinary appends the file of a basis (FORMAT.md §5.13): version, dim, rank,
+// AppendBinary appends the file of a basis (FORMAT.md §5.14): version, dim, rank,
 // and the items by rows, four bytes each, little-endian.
 func (b *Basis) AppendBinary(dst []byte) []byte {
 	dst = append(dst, basisVersion)

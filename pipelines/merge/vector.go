@@ -211,7 +211,7 @@ func (s *vector) Value() value.Value {
 }
 
 // Append writes the sums without the zeros that all of them end with, of which
-// there are many where the events were rounded to few bits (FORMAT.md §5.11).
+// there are many where the events were rounded to few bits (FORMAT.md §5.12).
 func (s *vector) Append(dst []byte, _ Order) []byte {
 	dst = binary.AppendUvarint(dst, uint64(s.n))
 	if s.n == 0 {
