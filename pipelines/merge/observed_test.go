@@ -201,8 +201,8 @@ func TestObservedRefuses(t *testing.T) {
 		{"04" + "00" + "000000" + "01" + "0000" + "000002" + "01" + "0000", "an element twice"},
 		{"04" + "00" + "000000" + "01" + "0000" + "000000" + "00" + "0000", "elements out of order"},
 		{"03" + "000000" + "00" + "000000" + "01" + "0000", "elements out of order"},
-		{"02" + "00" + "000014" + "01" + "0000", "order out of range"},
-		{"02" + "00" + "000200" + "01" + "0000", "order out of range"}, // the flag of a removal
+		{"02" + "00" + "000014" + "01" + "0000", "offset out of range"},
+		{"02" + "00" + "000200" + "01" + "0000", "a removal out of place"},
 		{"02" + "00" + "00010000" + "01" + "0000", "logical stamp out of range"},
 		{"02" + "00" + "005000" + "01" + "0000", "stamp out of range"},
 	} {

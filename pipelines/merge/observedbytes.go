@@ -14,8 +14,8 @@ import (
 // operation reads an order that nothing removed, of an operation in a log.
 func (r *reader) operation(ref Order) Order {
 	o, removed := r.order(ref)
-	if removed || o.Offset < 0 {
-		r.fail("order out of range")
+	if removed {
+		r.fail("a removal out of place")
 	}
 	return o
 }

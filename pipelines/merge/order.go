@@ -141,7 +141,9 @@ func (r *reader) order(ref Order) (o Order, removed bool) {
 		r.fail("stamp out of range")
 	}
 	o.Stamp = stamp.Stamp(millis<<stamp.LogicalBits | logical)
-	o.Offset = ref.Offset - unzigzag(r.uvarint())
+	if o.Offset = ref.Offset - unzigzag(r.uvarint()); o.Offset < 0 {
+		r.fail("offset out of range")
+	}
 	return o, u&flagRemoved != 0
 }
 

@@ -44,7 +44,7 @@ func TestOrderRoundTrip(t *testing.T) {
 			Time:   stamp.Micros(rapid.Int64Range(-maxGap, maxGap).Draw(t, "time")),
 			Stamp:  stamp.Stamp(rapid.Uint64().Draw(t, "stamp")),
 			Rank:   7,
-			Offset: rapid.Int64().Draw(t, "offset"),
+			Offset: rapid.Int64Min(0).Draw(t, "offset"),
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
@@ -68,6 +68,7 @@ func TestOrderRefusesOtherForms(t *testing.T) {
 		{"00" + "01808004" + "00", "logical stamp out of range"},
 		{"00" + "f8ffffffffffffffff01" + "00", "stamp out of range"},
 		{"00" + "04" + "00", "stamp out of range"}, // beyond 48 bits
+		{"00" + "00" + "02", "offset out of range"},
 	} {
 		b, err := hex.DecodeString(c.bytes)
 		if err != nil {

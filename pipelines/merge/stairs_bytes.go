@@ -64,7 +64,9 @@ func (s *stairs) Decode(b []byte, base Order) (int, error) {
 	for i := range steps {
 		st := &steps[i]
 		st.time = r.gap(base.Time)
-		st.offset = base.Offset - unzigzag(r.uvarint())
+		if st.offset = base.Offset - unzigzag(r.uvarint()); st.offset < 0 {
+			r.fail("offset out of range")
+		}
 		if i == 0 {
 			st.parts = r.parts(s.cell)
 		} else {
