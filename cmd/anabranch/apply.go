@@ -74,6 +74,7 @@ type viewBytesJSON struct {
 	View             string `json:"view"`
 	Version          int    `json:"version"`
 	WorstBytesPerKey int    `json:"worst_bytes_per_key"` // for each region that writes the key
+	FullBytesPerKey  int    `json:"full_bytes_per_key"`  // the same if a busy key fills every pane of every collection
 }
 
 func planDocument(defs *definitions, plan *catalogue.Plan) planJSON {
@@ -82,7 +83,7 @@ func planDocument(defs *definitions, plan *catalogue.Plan) planJSON {
 		doc.Changes = append(doc.Changes, changeJSON{ch.Kind, ch.Name, string(ch.Action), ch.Detail, ch.Consequence, ch.Severity.String()})
 	}
 	for _, v := range plan.Views {
-		doc.Views = append(doc.Views, viewBytesJSON{v.Name, v.Version, defs.bytesPerKey(defs.project.View(v.Name))})
+		doc.Views = append(doc.Views, viewBytesJSON{v.Name, v.Version, defs.bytesPerKey(defs.project.View(v.Name)), defs.programs[v.Name].WorstBytes()})
 	}
 	return doc
 }
@@ -104,10 +105,10 @@ func printPlan(out *output, defs *definitions, plan *catalogue.Plan) {
 	}
 	rows := [][]string{}
 	for _, v := range plan.Views {
-		rows = append(rows, []string{v.Name, fmt.Sprintf("v%d", v.Version), count(defs.bytesPerKey(defs.project.View(v.Name)))})
+		rows = append(rows, []string{v.Name, fmt.Sprintf("v%d", v.Version), count(defs.bytesPerKey(defs.project.View(v.Name))), count(defs.programs[v.Name].WorstBytes())})
 	}
 	out.say("")
-	out.table([]string{"VIEW", "VERSION", "WORST BYTES PER KEY"}, rows)
+	out.table([]string{"VIEW", "VERSION", "WORST BYTES PER KEY", "IF EVERY PANE IS FULL"}, rows)
 }
 
 type applyCmd struct {

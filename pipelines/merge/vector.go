@@ -86,6 +86,15 @@ type vector struct {
 	mean  bool
 }
 
+// Err is what quantization may have moved each event's items by, relative to its
+// greatest.
+func (s *vector) Err() float64 {
+	if s.n == 0 {
+		return 0
+	}
+	return quantizationError(int(s.bits))
+}
+
 func (s *vector) Add(in Input) {
 	items := listOf(in.X, s.dim)
 	s.open()
