@@ -129,7 +129,7 @@ func drawScalar(t *rapid.T, typ value.Type) value.Value {
 	case value.Timestamp:
 		return value.Time(stamp.Micros(n % (60_000_000_000 * 1_000_000)))
 	case value.Decimal:
-		return value.Dec(value.Int128{Hi: rapid.Int64().Draw(t, "high"), Lo: uint64(n)})
+		return value.Dec(value.Int128{Hi: rapid.Int64Range(-1<<61, 1<<61).Draw(t, "high"), Lo: uint64(n)})
 	}
 	return value.Int(n)
 }
