@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -161,8 +162,8 @@ func (s *distinct) union(more []uint64) {
 	}
 }
 
-// common is how many hashes two ascending lists share.
-func common(a, b []uint64) int {
+// common is how many items two ascending lists share.
+func common[T cmp.Ordered](a, b []T) int {
 	n := 0
 	for len(a) > 0 && len(b) > 0 {
 		switch {

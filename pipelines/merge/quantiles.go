@@ -98,7 +98,7 @@ func (s *quantiles) Subtract(o State) { s.merge(same[*quantiles](o), -1) }
 
 // merge adds sign times the counts of o, from the greatest place down.
 func (s *quantiles) merge(o *quantiles, sign int64) {
-	n := len(s.places) + len(o.places) - shared(s.places, o.places)
+	n := len(s.places) + len(o.places) - common(s.places, o.places)
 	i, j := len(s.places)-1, len(o.places)-1
 	s.places = slices.Grow(s.places, n-len(s.places))[:n]
 	s.counts = slices.Grow(s.counts, n-len(s.counts))[:n]
@@ -118,22 +118,6 @@ func (s *quantiles) merge(o *quantiles, sign int64) {
 	if zero {
 		s.drop()
 	}
-}
-
-// shared is how many places two ascending lists have in common.
-func shared(a, b []int32) int {
-	n := 0
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0] < b[0]:
-			a = a[1:]
-		case a[0] > b[0]:
-			b = b[1:]
-		default:
-			a, b, n = a[1:], b[1:], n+1
-		}
-	}
-	return n
 }
 
 // drop takes out the places whose count is 0.
