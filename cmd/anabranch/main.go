@@ -115,7 +115,7 @@ func parse(parser *kong.Kong, args []string, out *output) (code int, kctx *kong.
 		fmt.Fprintf(out.stderr, "anabranch: %s\n", oneLine(err.Error()))
 		var perr *kong.ParseError
 		if errors.As(err, &perr) && perr.Context != nil && perr.Context.Command() != "" {
-			fmt.Fprintf(out.stderr, "Run \"anabranch %s --help\" for its flags.\n", strings.Fields(perr.Context.Command())[0])
+			fmt.Fprintf(out.stderr, "Run \"anabranch %s --help\" for its flags.\n", wordsOf(perr.Context.Command()))
 		} else {
 			fmt.Fprintln(out.stderr, `Run "anabranch --help" for the commands.`)
 		}
@@ -162,3 +162,9 @@ type checkError struct{ text string }
 
 func (e *checkError) Error() string { return e.text }
 func (e *checkError) Unwrap() error { return errCheck }
+
+// wordsOf is a command without its arguments: "basis fit" of "basis fit <view>".
+func wordsOf(command string) string {
+	words, _, _ := strings.Cut(command, " <")
+	return words
+}

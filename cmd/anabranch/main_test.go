@@ -199,3 +199,11 @@ func TestNoRegionSaysWhatToDo(t *testing.T) {
 	}
 	fails(t, exitFailed, []string{"--server http://127.0.0.1:9", "does not answer"}, "status", "--server", "http://127.0.0.1:9")
 }
+
+func TestTheHintNamesTheWholeCommand(t *testing.T) {
+	for command, want := range map[string]string{"basis fit <view>": "basis fit", "produce <stream>": "produce", "version": "version"} {
+		if got := wordsOf(command); got != want {
+			t.Errorf("%s: %s, want %s", command, got, want)
+		}
+	}
+}
